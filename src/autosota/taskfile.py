@@ -1,0 +1,185 @@
+"""The task file `autosota.toml` (contract, section 3): its schema, and errors that name the nearest known key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from autosota.errors import UsageError
+from autosota.records import Constraint, MetricSpec
+
+FILE_NAME = "autosota.toml"
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+          "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}  # fmt: skip
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class EvaluationTable(_Table):
+    """[evaluation]: one command, or predict and score."""
+
+    command: str | None = None
+    predict: str | None = None
+    score: str | None = None
+    outputs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    metrics: str | None = None
+    items: str | None = None
+    protected: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
+    timeout: str | float | None = None
+    seeds: int | None = Field(default=None, ge=2, le=100)
+    access: Literal["row", "set", "stream"] = "set"
+    sealed: str | None = None
+    withhold: float | None = Field(default=None, gt=0, lt=1)
+    seed: str | None = None
+    """Where the seed is set if the command has no {seed}: an option ("--seed") or "file:key"."""
+    schema_: SchemaTable | None = Field(default=None, alias="schema")
+
+
+class SchemaTable(_Table):
+    """[evaluation.schema]: what a valid prediction file is."""
+
+    ids: Literal["unique"] | None = None
+    probabilities: Literal["simplex"] | None = None
+    finite: bool | None = None
+    shape: Literal["rows"] | None = None
+
+
+class MetricTable(_Table):
+    """[[metric]]."""
+
+    name: str
+    direction: Literal["max", "min"] | None = None
+    primary: bool = False
+    reported: float | None = None
+    tolerance: float | None = Field(default=None, ge=0)
+    margin: float | None = Field(default=None, ge=0)
+    floor: float | None = None
+    ceiling: float | None = None
+    section: str | None = None
+
+
+class BudgetTable(_Table):
+    """[budget]."""
+
+    trials: int | None = Field(default=None, ge=0)
+    time: str | float | None = None
+    cost: float | None = Field(default=None, ge=0)
+    memory: str | int | None = None
+    disk: str | int | None = None
+    processes: int | None = Field(default=None, ge=1)
+
+
+class TaskFile(_Table):
+    """The whole file. Absent keys are None: rules and flags fill them."""
+
+    paper: str | None = None
+    repository: str | None = None
+    python: str | None = None
+    env: tuple[str, ...] = ()
+    mounts: dict[str, str] = {}
+    evaluation: EvaluationTable = EvaluationTable()
+    metric: tuple[MetricTable, ...] = ()
+    constraint: tuple[Constraint, ...] = ()
+    budget: BudgetTable = BudgetTable()
+
+    def metric_specs(self) -> tuple[MetricSpec, ...]:
+        """The metrics that state a direction, primary first. A metric without a direction is the objective agent's to complete."""
+        specs = [MetricSpec(**table.model_dump()) for table in self.metric if table.direction is not None]
+        return tuple(sorted(specs, key=lambda spec: not spec.primary))
+
+
+EvaluationTable.model_rebuild()
+
+
+def seconds(text: str | float) -> float:
+    """ "10m", "2h", "1h30m", "90" or a number → seconds. Raises UsageError."""
+    if isinstance(text, (int, float)):
+        return float(text)
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*([a-z]*)\s*", "", text.strip().lower()) or any(u not in _UNITS for _, u in parts):
+        raise UsageError(f"not a duration: {text!r}", 'write it like "90s", "10m" or "2h"')
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def size(text: str | int) -> int:
+    """ "8GB", "512MiB" or a number → bytes. Raises UsageError."""
+    if isinstance(text, int):
+        return text
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if not match or match[2] not in _SIZES:
+        raise UsageError(f"not a size: {text!r}", 'write it like "8GB" or "512MiB"')
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
+def load(path: Path) -> TaskFile:
+    """Read and validate a task file. Raises UsageError with the line or key that is wrong."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"no task file at {path}", "`autosota init` writes one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}", "strings need quotes; tables are [name], lists [[name]]") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}", "give a readable file with --task") from None
+    try:
+        task = TaskFile.model_validate(data)
+    except ValidationError as error:
+        raise UsageError(*_explain(path, error)) from None
+    _check(path, task)
+    return task
+
+
+def _check(path: Path, task: TaskFile) -> None:
+    evaluation = task.evaluation
+    if evaluation.command and (evaluation.predict or evaluation.score):
+        raise UsageError(f"{path}: [evaluation] has both `command` and `predict`/`score`", "keep one form")
+    if bool(evaluation.predict) != bool(evaluation.score):
+        raise UsageError(f"{path}: [evaluation] needs both `predict` and `score`", "or one `command`")
+    if evaluation.predict and not evaluation.outputs:
+        raise UsageError(
+            f"{path}: [evaluation] has `predict` but no `outputs`",
+            'name the files that cross, e.g. outputs = ["predictions.npz"]',
+        )
+    if sum(metric.primary for metric in task.metric) > 1:
+        raise UsageError(f"{path}: more than one [[metric]] is primary", "keep `primary = true` on one")
+    names = [re.sub(r"[\W_]+", "", metric.name.lower()) for metric in task.metric]
+    if len(set(names)) < len(names):
+        raise UsageError(f"{path}: two [[metric]] tables have the same name", "names are compared without case and punctuation")
+    for text in (evaluation.timeout, task.budget.time):
+        if text is not None:
+            seconds(text)
+    for amount in (task.budget.memory, task.budget.disk):
+        if amount is not None:
+            size(amount)
+
+
+def _explain(path: Path, error: ValidationError) -> tuple[str, str]:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        key = str(first["loc"][-1])
+        near = difflib.get_close_matches(key, _keys(first["loc"][:-1]), n=1, cutoff=0.4)
+        return (
+            f"{path}: unknown key `{where}`",
+            f"did you mean `{near[0]}`?" if near else "see the task file's reference in the docs",
+        )
+    return f"{path}: `{where}`: {first['msg']}, got {first.get('input')!r}", "see the task file's reference in the docs"
+
+
+def _keys(location: tuple[Any, ...]) -> list[str]:
+    tables: dict[str, type[BaseModel]] = {
+        "evaluation": EvaluationTable, "schema": SchemaTable, "metric": MetricTable, "constraint": Constraint, "budget": BudgetTable,
+    }  # fmt: skip
+    names = [part for part in location if isinstance(part, str)]
+    table: type[BaseModel] = tables.get(names[-1], TaskFile) if names else TaskFile
+    return [info.alias or name for name, info in table.model_fields.items()]
