@@ -1,1 +1,1 @@
-"""TODO."""
+"""Where measurements run: local processes."""
