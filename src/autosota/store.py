@@ -64,6 +64,7 @@ class Store:
         self.folder = folder
         self._lock = threading.Lock()
         self._ledger: list[Measurement] | None = None
+        self._index: dict[tuple[str, int, str, str], Measurement] = {}
         self._last = FIRST
         self._hold: int | None = None
 
@@ -154,17 +155,15 @@ class Store:
             line = chained.model_dump_json()
             self._append_locked(MEASUREMENTS, line)
             self._last = digest(line)
-            if self._ledger is not None:
-                self._ledger.append(chained)
+            self._read_ledger().append(chained)
+            self._index[chained.commit, chained.seed, chained.purpose, chained.arm] = chained
             return chained
 
     def finished(self, commit: str, seed: int, purpose: Purpose, arm: str = "") -> Measurement | None:
         """The finished measurement of this content, seed, purpose and arm, if there is one."""
         with self._lock:
-            for measurement in self._read_ledger():
-                if (measurement.commit, measurement.seed, measurement.purpose, measurement.arm) == (commit, seed, purpose, arm):
-                    return measurement
-        return None
+            self._read_ledger()
+            return self._index.get((commit, seed, purpose, arm))
 
     def _read_ledger(self) -> list[Measurement]:
         if self._ledger is None:
@@ -179,6 +178,7 @@ class Store:
                 last = digest(line)
                 entries.append(entry)
             self._ledger, self._last = entries, last
+            self._index = {(entry.commit, entry.seed, entry.purpose, entry.arm): entry for entry in entries}
         return self._ledger
 
     def _append(self, name: str, line: str) -> None:

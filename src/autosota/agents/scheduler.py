@@ -1,0 +1,318 @@
+"""AgentScheduler (paper 3.8): which idea next, measured how long, kept or rolled back; then the confirmation of the best.
+
+One round of the loop is the paper's seven steps: choose, write, screen, commit, measure, judge, record. Search is a pure
+function of the history, content decides a commit's name and the ledger never repeats a measurement: so a run that was killed
+and started again makes the same choices and pays for nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from autosota.agents.ideator import Ideator
+from autosota.agents.supervisor import Supervisor
+from autosota.evaluation import Evaluation
+from autosota.ports import Engine, Leap, Pending, Search, Stop, Try, Wait
+from autosota.progress import Progress
+from autosota.records import Case, Experiment, Idea, Measurement, Patch, Trial, Verdict
+from autosota.store import Store
+from autosota.workspace import Workspace
+
+_PROMISING = 0.3
+"""A candidate becomes the new state when its mean paired gain exceeds this many noise standard errors."""
+_BARREN = 25
+"""The search ends after so many choices in a row that needed no new measurement."""
+
+
+@dataclass(frozen=True)
+class SeedPlan:
+    """Seeds of one run, drawn from its secret: disjoint by purpose, 31-bit, alike to look at (validity 3.5)."""
+
+    secret: bytes
+
+    def draw(self, purpose: str, count: int, label: str = "") -> tuple[int, ...]:
+        """The first `count` seeds of a purpose. `label` binds them to what was frozen: the protocol and the attempt."""
+        slot = {"noise": 0, "search": 1, "confirm": 2, "verify": 3}[purpose]
+        found: list[int] = []
+        index = 0
+        while len(found) < count:
+            block = hmac.new(self.secret, f"{purpose}|{label}|{index}".encode(), hashlib.sha256).digest()
+            # The residue modulo 4 keeps the purposes apart without telling anybody who does not know the rule.
+            seed = (int.from_bytes(block[:4], "big") & 0x7FFFFFFF) // 4 * 4 + slot
+            if seed not in found:
+                found.append(seed)
+            index += 1
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the search may spend."""
+
+    trials: int
+    deadline: float | None = None
+    """time.monotonic() at which the search stops starting evaluations."""
+    target: float | None = None
+
+
+@dataclass
+class _Running:
+    choice: Try
+    number: int
+    commit: str
+    verdict: Verdict
+    seeds: tuple[int, ...]
+    pending: Pending
+    started: float
+
+
+@dataclass
+class Scheduler:
+    """Runs the search on one case. Collaborators are given; nothing is created here."""
+
+    case: Case
+    search: Search
+    ideator: Ideator
+    supervisor: Supervisor
+    evaluation: Evaluation
+    workspace: Workspace
+    store: Store
+    engine: Engine
+    progress: Progress
+    seeds: tuple[int, ...]
+    """Search seeds: a candidate is measured on them in order and stopped when hopeless."""
+    history: list[Experiment] = field(default_factory=list)
+    ideas: dict[str, Idea] = field(default_factory=dict)
+    _running: list[_Running] = field(default_factory=list)
+    _barren: int = 0
+    _proposed: set[str] = field(default_factory=set)
+
+    # ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def explore(self, budget: Budget) -> str:
+        """Search until a budget ends or nothing is left to try. Returns the reason it stopped."""
+        self.history = sorted(self.store.experiments(), key=lambda experiment: experiment.number)
+        self.ideas = {idea.id: idea for idea, verdict in self.store.ideas() if verdict is None or verdict.status != "rejected"}
+        self._measure_baseline()
+        try:
+            while (reason := self._spent(budget)) is None:
+                if len(self._running) >= self.engine.workers:
+                    self._collect()
+                    continue
+                choice = self._choose()
+                if isinstance(choice, Stop):
+                    reason = choice.reason
+                    break
+                if isinstance(choice, Wait):
+                    self._collect()
+                else:
+                    self._start(choice, budget)
+        finally:
+            while self._running:
+                self._collect()
+        return reason or "nothing left to try"
+
+    def _choose(self) -> Try | Wait | Stop:
+        """Step 1. A leap asks the ideator for structural ideas on the present state before anything else is tried."""
+        running = [item.choice for item in self._running]
+        choice = self.search.choose(self.history, running, list(self.ideas.values()))
+        if isinstance(choice, Leap):
+            self._propose_on(choice.parent)
+            choice = self.search.choose(self.history, running, list(self.ideas.values()))
+        if isinstance(choice, Leap):
+            return Wait() if running else Stop("no structural idea is left for the leap path")
+        return choice
+
+    def _start(self, choice: Try, budget: Budget) -> None:
+        """Steps 2 to 4, and 5 is under way: write the change, screen it, commit it, measure it."""
+        number = max([experiment.number for experiment in self.history] + [item.number for item in self._running], default=0) + 1
+        started = time.monotonic()
+        parent = self._commit_of(choice.parent)
+        tree = self.workspace.tree(parent)
+        try:
+            changes = self.ideator.write(choice.idea, choice.setting, tree)
+        except LookupError as error:
+            self._record(choice, number, None, (), Verdict(status="cleared"), started, note=f"no longer applies: {error}")
+            return
+        commit = self.workspace.commit(parent, changes)
+        patch = self._patch(parent, commit)
+        verdict = self.supervisor.screen_patch(patch, self.case)
+        if verdict.status == "rejected":
+            self._record(choice, number, commit, (), verdict, started)
+            return
+        self._barren = self._barren + 1 if self._known(commit) else 0
+        seeds = self.seeds[: max(1, min(len(self.seeds), self._left(budget)))]
+        self.progress.experiment_started(number, choice.idea.title)
+        opponent = self._scores(choice.parent)
+        pending = self.engine.submit(lambda: self._race(commit, seeds, opponent))
+        self._running.append(_Running(choice, number, commit, verdict, seeds, pending, started))
+
+    def _race(self, commit: str, seeds: Sequence[int], opponent: Mapping[int, float]) -> tuple[Measurement, ...]:
+        """Step 5, in a worker: one seed after another, ended at the first failure or when the candidate is hopeless."""
+        done: list[Measurement] = []
+        for seed in seeds:
+            done.append(self.evaluation.measure(commit, seed, "search"))
+            if not done[-1].ok or self._gain(done, opponent) <= 0:
+                break
+        return tuple(done)
+
+    def _collect(self) -> None:
+        """Steps 6 and 7 for the runs that have ended: judge and record; waits for at least one."""
+        self.engine.wait([item.pending for item in self._running])
+        for item in sorted(self._running, key=lambda item: item.number):
+            if item.pending.done():
+                self._running.remove(item)
+                self._record(item.choice, item.number, item.commit, item.pending.result(), item.verdict, item.started, item.seeds)
+
+    def _record(
+        self, choice: Try, number: int, commit: str | None, measurements: Sequence[Measurement], verdict: Verdict,
+        started: float, seeds: Sequence[int] = (), note: str = "",
+    ) -> None:  # fmt: skip
+        failed = next((measurement.failure for measurement in measurements if not measurement.ok), None)
+        complete = [measurement for measurement in measurements if measurement.ok]
+        gain = self._gain(complete, self._scores(choice.parent)) if complete else None
+        status, reason = "not_improved", ""
+        if verdict.status == "rejected":
+            status = "rejected"
+        elif commit is None or failed:
+            status, reason = "failed", failed or ""
+        elif gain is not None and gain > self._threshold(len(complete)) and len(complete) == len(seeds):
+            judged = self.supervisor.judge(complete, self._baseline_on(seeds), self.case)
+            verdict = Verdict.of((*verdict.violations, *judged.violations))
+            status = "rejected" if verdict.status == "rejected" else "improved"
+            if status == "improved" and any(violation.action == "disclose" for violation in judged.violations):
+                status, reason = "not_improved", "better, but at a price: " + judged.violations[0].evidence
+        elif len(complete) < len(seeds):
+            status = "stopped"
+        experiment = Experiment(
+            number=number, parent=choice.parent, idea=choice.idea.id, title=choice.idea.title, level=choice.idea.level,
+            step=choice.step, setting=choice.setting, status=status, commit=commit,  # type: ignore[arg-type]
+            measurements=tuple(_trial(measurement) for measurement in measurements),
+            score=fmean(m.values[self._metric.name] for m in complete) if complete else None,
+            gain=gain, verdict=verdict, note=note or reason, seconds=round(sum(m.seconds for m in measurements), 3),
+            leap=choice.idea.leap, honeymoon=choice.honeymoon,
+        )  # fmt: skip
+        self.store.append_experiment(experiment)
+        self.history = sorted([*self.history, experiment], key=lambda item: item.number)
+        if commit:
+            self.workspace.tag(f"experiment-{number:04d}", commit)
+        self.progress.experiment(experiment)
+        if status == "improved":
+            self.workspace.tag("_best", commit or "")
+            if choice.idea.level != "PARAM":
+                self._propose_on(number)
+
+    # ── ideas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _propose_on(self, number: int) -> None:
+        """Ask the ideator again on a changed state; what is new joins the library with its verdict (paper 3.7.3)."""
+        commit = self._commit_of(number)
+        if commit in self._proposed:
+            return
+        self._proposed.add(commit)
+        known = {idea.id for idea, _ in self.store.ideas()}
+        for idea in self.ideator.propose(self.case, self.history, self.workspace.tree(commit)):
+            if idea.id not in known:
+                verdict = self.supervisor.screen_idea(idea, self.case)
+                self.store.append_idea(idea, verdict)
+                if verdict.status != "rejected":
+                    self.ideas[idea.id] = idea
+
+    # ── numbers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _metric(self):  # type: ignore[no-untyped-def]
+        return self.case.rubric.primary
+
+    def _measure_baseline(self) -> None:
+        """The baseline on the search seeds: what candidates are paired with."""
+        commit = self.case.environment.commit
+
+        def job(seed: int) -> Callable[[], tuple[Measurement, ...]]:
+            return lambda: (self.evaluation.measure(commit, seed, "search"),)
+
+        pending = [self.engine.submit(job(seed)) for seed in self.seeds]
+        found = [measurement for item in pending for measurement in item.result()]
+        self._baseline = {measurement.seed: measurement for measurement in found if measurement.ok}
+
+    def _baseline_on(self, seeds: Sequence[int]) -> list[Measurement]:
+        return [self._baseline[seed] for seed in seeds if seed in self._baseline]
+
+    def _scores(self, number: int) -> dict[int, float]:
+        """Seed → primary metric of an experiment; of the baseline where the experiment was never measured."""
+        if number:
+            experiment = self._experiment(number)
+            return {trial.seed: trial.values[self._metric.name] for trial in experiment.measurements if trial.values}
+        return {seed: measurement.values[self._metric.name] for seed, measurement in self._baseline.items()}
+
+    def _gain(self, measurements: Sequence[Measurement], opponent: Mapping[int, float]) -> float:
+        """Mean paired gain over the seeds both have; against the opponent's mean on a seed it lacks."""
+        if not opponent:
+            return 0.0
+        mean = fmean(opponent.values())
+        metric = self._metric
+        return fmean(metric.gain(opponent.get(m.seed, mean), m.values[metric.name]) for m in measurements)
+
+    def _threshold(self, runs: int) -> float:
+        noise = self.case.baseline.noise.get(self._metric.name, 0.0) if self.case.baseline else 0.0
+        return float(_PROMISING * noise / max(1, runs) ** 0.5)
+
+    # ── state ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _spent(self, budget: Budget) -> str | None:
+        if self._left(budget) <= 0:
+            return f"the budget of {budget.trials} evaluations is used up"
+        if budget.deadline is not None and time.monotonic() >= budget.deadline:
+            return "the time for the search is used up"
+        if self._barren >= _BARREN:
+            return "every further choice has been measured already"
+        best = best_of(self.history, self._metric.direction == "max")
+        if (
+            budget.target is not None
+            and best is not None
+            and best.score is not None
+            and self._metric.gain(budget.target, best.score) >= 0
+        ):
+            return f"the target {budget.target:g} is reached in search"
+        return None
+
+    def _left(self, budget: Budget) -> int:
+        """Evaluations left: recorded experiments count, and those under way as if none were stopped early.
+
+        A measurement that a killed process left behind without its experiment is not counted before the experiment is recorded:
+        the same choice comes again, finds it in the ledger and gets the seeds it would have had.
+        """
+        paid = {(experiment.commit, trial.seed) for experiment in self.history for trial in experiment.measurements}
+        under_way = {(item.commit, seed) for item in self._running for seed in item.seeds} - paid
+        return budget.trials - len(paid) - len(under_way)
+
+    def _known(self, commit: str) -> bool:
+        return commit == self.case.environment.commit or any(experiment.commit == commit for experiment in self.history)
+
+    def _experiment(self, number: int) -> Experiment:
+        return next(experiment for experiment in self.history if experiment.number == number)
+
+    def _commit_of(self, number: int) -> str:
+        return (self._experiment(number).commit or "") if number else self.case.environment.commit
+
+    def _patch(self, parent: str, commit: str) -> Patch:
+        base = self.case.environment.commit
+        return Patch(parent=parent, commit=commit, base=base, changes=self.workspace.changes(base, commit))
+
+
+def best_of(history: Sequence[Experiment], larger: bool) -> Experiment | None:
+    """The improved experiment with the best score, the earlier one on a tie."""
+    improved = [experiment for experiment in history if experiment.status == "improved" and experiment.score is not None]
+    return max(improved, key=lambda e: ((e.score or 0.0) if larger else -(e.score or 0.0), -e.number), default=None)
+
+
+def _trial(measurement: Measurement) -> Trial:
+    return Trial(
+        seed=measurement.seed, values=measurement.values, seconds=measurement.seconds,
+        cpu_seconds=measurement.cpu_seconds, exit_code=measurement.exit_code,
+    )  # fmt: skip

@@ -1,0 +1,182 @@
+"""One frozen, validated configuration of a run: flags over the task file over defaults, and where each value came from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from autosota import taskfile
+from autosota.errors import UsageError
+from autosota.ports import Limits
+from autosota.records import Record
+from autosota.taskfile import TaskFile
+
+GROWING = ("trials", "time", "cost", "target", "workers")
+"""Settings that may differ when a run is resumed: budgets may grow, workers change only the order."""
+
+
+class Config(Record):
+    """Everything that decides a run. Paths are absolute."""
+
+    paper: str | None = None
+    repository: str | None = None
+    task: str | None = None
+    """Path of the task file, or None."""
+    evaluate: str | None = None
+    metrics: tuple[str, ...] = ()
+    """NAME, NAME:max or NAME:min; the first is primary."""
+    protect: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
+    seeds: int = Field(default=5, ge=2, le=100)
+    trials: int = Field(default=20, ge=0)
+    time: float | None = Field(default=None, gt=0)
+    """Seconds for the whole run."""
+    cost: float | None = Field(default=None, ge=0)
+    target: float | None = None
+    workers: int = Field(default=1, ge=1, le=256)
+    python: str | None = None
+    model: tuple[str, ...] = ()
+    coder: str | None = None
+    sandbox: str | None = None
+    engine: str = "local"
+    search: str = "leap"
+    from_here: bool = False
+    timeout: float = Field(default=600.0, gt=0)
+    memory: int = 8 * 10**9
+    disk: int = 10 * 10**9
+    processes: int = 256
+    threads: int | None = Field(default=None, ge=1)
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds on one evaluation."""
+        return Limits(seconds=self.timeout, memory=self.memory, disk=self.disk, processes=self.processes)
+
+
+class Resolved(Record):
+    """A configuration with its sources and the task file it came from."""
+
+    config: Config
+    sources: dict[str, str]
+    """Setting → "flag", "task file" or "default"."""
+    task_file: TaskFile
+
+
+def resolve(flags: dict[str, Any]) -> Resolved:
+    """Merge flags (None means absent) with the task file that they name, or that the repository holds. Raises UsageError."""
+    path = _task_path(flags)
+    task_file = taskfile.load(path) if path else TaskFile()
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, value in _from_task_file(task_file, path).items():
+        if value is not None:
+            values[name], sources[name] = value, "task file"
+    for name, value in flags.items():
+        if value is not None and value != ():
+            values[name], sources[name] = value, "flag"
+    if path:
+        values["task"] = str(path)
+    for name in ("repository", "paper"):
+        if sources.get(name) == "flag":
+            values[name] = _absolute(values[name])
+    if values.get("python"):
+        values["python"] = _interpreter(values["python"])
+    config = _validated(values)
+    return Resolved(
+        config=config, task_file=task_file, sources={name: sources.get(name, "default") for name in Config.model_fields}
+    )
+
+
+def differences(old: dict[str, Any], new: Config) -> list[str]:
+    """What a resumed run may not change, one line a setting; smaller budgets count as changes."""
+    found = []
+    for name, value in new.model_dump(mode="json").items():
+        before = old.get(name, Config.model_fields[name].get_default(call_default_factory=True))
+        before = list(before) if isinstance(before, tuple) else before
+        if before == value or name in ("target", "workers"):
+            continue
+        if name in GROWING and (value is None or (before is not None and value >= before)):
+            continue
+        found.append(f"{name}: was {before!r}, now {value!r}")
+    return found
+
+
+def cache_folder() -> Path:
+    """Environments and downloads, shared by all runs: $AUTOSOTA_CACHE, else the user's cache folder."""
+    own = os.environ.get("AUTOSOTA_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autosota"
+
+
+def state_folder() -> Path:
+    """What is worth keeping across runs (failure memory, signing key): $AUTOSOTA_STATE, else the user's state folder."""
+    own = os.environ.get("AUTOSOTA_STATE")
+    return Path(own) if own else Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "autosota"
+
+
+def _task_path(flags: dict[str, Any]) -> Path | None:
+    if flags.get("task"):
+        path = Path(flags["task"]).absolute()
+        return path / taskfile.FILE_NAME if path.is_dir() else path
+    repository = flags.get("repository")
+    if repository and Path(repository).is_dir():
+        path = Path(repository).absolute() / taskfile.FILE_NAME
+        return path if path.is_file() else None
+    return None
+
+
+def _from_task_file(task: TaskFile, path: Path | None) -> dict[str, Any]:
+    folder = path.parent if path else Path()
+    budget, evaluation = task.budget, task.evaluation
+
+    def beside(text: str | None) -> str | None:
+        return text if text is None or "://" in text else str((folder / text).absolute())
+
+    repository = beside(task.repository) if task.repository else (str(folder) if path else None)
+    paper = beside(task.paper) if task.paper and (folder / task.paper).exists() else task.paper
+    return {
+        "repository": repository,
+        "paper": paper,
+        "python": beside(task.python) if task.python and "/" in task.python else task.python,
+        "evaluate": evaluation.command,
+        "protect": evaluation.protected or None,
+        "free": evaluation.free or None,
+        "seeds": evaluation.seeds,
+        "trials": budget.trials,
+        "time": taskfile.seconds(budget.time) if budget.time is not None else None,
+        "cost": budget.cost,
+        "timeout": taskfile.seconds(evaluation.timeout) if evaluation.timeout is not None else None,
+        "memory": taskfile.size(budget.memory) if budget.memory is not None else None,
+        "disk": taskfile.size(budget.disk) if budget.disk is not None else None,
+        "processes": budget.processes,
+    }
+
+
+def _validated(values: dict[str, Any]) -> Config:
+    from pydantic import ValidationError
+
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(
+            f"--{name}: {first['msg']}, got {first.get('input')!r}", f"see `autosota run --help` for --{name}"
+        ) from None
+
+
+def _absolute(text: str) -> str:
+    return str(Path(text).absolute()) if Path(text).exists() else text
+
+
+def _interpreter(text: str) -> str:
+    import shutil
+
+    path = Path(text) if "/" in text else Path(shutil.which(text) or text)
+    if path.is_dir():
+        path = path / "bin" / "python"
+    if not path.is_file() or not os.access(path, os.X_OK):
+        raise UsageError(f"--python: no interpreter at {text}", "give the path of an environment's bin/python")
+    return str(path.absolute())
