@@ -1,0 +1,1 @@
+"""Random kitchen sinks: random Fourier features and a linear machine."""
