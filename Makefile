@@ -1,0 +1,36 @@
+# Every target does its own set-up; nothing but Python 3.11+, git and make is expected.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test slow check bench figures clean help
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## the main job on the bundled paper and repository
+	@$(BIN)/autosota demo
+
+test: $(STAMP) ## the default test suite
+	@$(BIN)/python -m pytest -q -n 2
+
+slow: $(STAMP) ## kill campaigns and whole runs of the examples, too
+	@$(BIN)/python -m pytest -q --slow
+
+check: $(STAMP) ## formatting, lints, types
+	@$(BIN)/ruff format --check src tests benchmarks
+	@$(BIN)/ruff check src tests benchmarks
+	@$(BIN)/mypy
+
+bench: $(STAMP) ## the figures of docs/figures.md
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
