@@ -155,6 +155,8 @@ class MetricSpec(Record):
     """Text of the line above, where a name occurs more than once in the output."""
     dataset: str | None = None
     setting: str | None = None
+    scale: float | None = None
+    """Factor from the printed to the reported unit, fixed after the baseline (`metrics.settle`); None: told apart per reading."""
     evidence: Evidence | None = None
 
     def gain(self, baseline: float, value: float) -> float:
