@@ -53,7 +53,8 @@ def read(specs: Sequence[MetricSpec], *, stdout: str, file: bytes | None = None,
     failures: list[str] = []
     if file is None and file_name:
         notes.append(f"no {file_name} was written; metrics read from the output")
-    sources = _Sources(stdout, file, file_name)
+    wanted = frozenset(part for spec in specs for part in (normalize(spec.name), text.core(spec.name)))
+    sources = _Sources(stdout, file, file_name, wanted)
     for spec in specs:
         try:
             occurrence, source, remark = _find(spec, sources)
@@ -106,13 +107,14 @@ class _Unreadable(Exception):
 class _Sources:
     """The places to look, each parsed when first asked for."""
 
-    def __init__(self, stdout: str, file: bytes | None, file_name: str) -> None:
-        self._makers: list[Callable[[], Iterator[_Source]]] = [lambda: _from_output(self._lines())]
+    def __init__(self, stdout: str, file: bytes | None, file_name: str, wanted: frozenset[str] | None = None) -> None:
+        self._makers: list[Callable[[], Iterator[_Source]]] = [lambda: _from_output(self._lines(), wanted)]
         if file is not None:
-            self._makers.insert(0, lambda: _from_file(file, file_name))
+            self._makers.insert(0, lambda: _from_file(file, file_name, wanted))
         self._made: list[_Source] = []
         self._running: Iterator[_Source] | None = None
         self._stdout = stdout
+        self._file = (file, file_name)
         self._cleaned: text.Lines | None = None
 
     def _lines(self) -> text.Lines:
@@ -123,6 +125,10 @@ class _Sources:
     @property
     def cut(self) -> bool:
         return self._cleaned is not None and self._cleaned.cut
+
+    def unfiltered(self) -> _Sources:
+        """The same places with every name that the output's end has, for messages."""
+        return _Sources(self._stdout[-100_000:], *self._file)
 
     def all(self) -> Iterator[_Source]:
         """Every source in order; what was parsed once is kept."""
@@ -139,13 +145,13 @@ class _Sources:
             self._made.append(following)
 
 
-def _from_file(content: bytes, name: str) -> Iterator[_Source]:
+def _from_file(content: bytes, name: str, wanted: frozenset[str] | None) -> Iterator[_Source]:
     printed = content[:LARGEST_FILE].decode("utf-8", errors="replace")
     suffix = name.lower().rpartition(".")[2]
     if suffix == "ipynb":
         notebook = documents.notebook_text(printed)
         if notebook is not None:
-            yield from (replace(source, kind="file") for source in _from_output(text.clean(notebook)))
+            yield from (replace(source, kind="file") for source in _from_output(text.clean(notebook), wanted))
             return
     found = documents.read_json(printed)
     if found is not None:
@@ -154,16 +160,16 @@ def _from_file(content: bytes, name: str) -> Iterator[_Source]:
     if suffix in {"csv", "tsv"} and (found := documents.read_table_file(printed)) is not None:
         yield _Source("file", found)
         return
-    yield from (replace(source, kind="file") for source in _from_output(text.clean(printed)))
+    yield from (replace(source, kind="file") for source in _from_output(text.clean(printed), wanted))
     if (found := documents.read_table_file(printed)) is not None:
         yield _Source("file", found)
 
 
-def _from_output(lines: text.Lines) -> Iterator[_Source]:
+def _from_output(lines: text.Lines, wanted: frozenset[str] | None) -> Iterator[_Source]:
     inside, taken = documents.objects(lines)
     yield _Source("object", inside, lines, last=True)
     cells, used = text.tables(lines)
-    yield _Source("line", text.named(lines, skip=used | taken), lines)
+    yield _Source("line", text.named(lines, used | taken, wanted), lines)
     yield _Source("table", cells, lines)
 
 
@@ -196,7 +202,7 @@ def _find(spec: MetricSpec, sources: _Sources) -> tuple[Occurrence, _Source, str
             if loose:
                 occurrence = _only(spec, loose, source)
                 return occurrence, source, f"`{spec.name}` read from `{occurrence.label}`"
-    raise _Unreadable(_missing(spec, sources))
+    raise _Unreadable(_missing(spec, sources.unfiltered()))
 
 
 def _matching(wanted: str, source: _Source) -> list[Occurrence]:
@@ -216,7 +222,7 @@ def _in_section(found: list[Occurrence], section: str, source: _Source) -> tuple
     if source.lines is None:
         return [], False
     lines = source.lines
-    heads = [index for index in range(len(lines.lines)) if wanted in lines.normalized(index)]
+    heads = [index for index in range(len(lines.lines)) if wanted in lines.normalized[index]]
     if not heads:
         return [], False
     for head in reversed(heads):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 from autosota.metrics.numbers import NUMBER, Number, Occurrence, number, parse
-from autosota.metrics.vocabulary import normalize
+from autosota.metrics.vocabulary import normalize, normalize_lines
 
 HEAD, TAIL = 1 * 2**20, 3 * 2**20
 """Bytes looked at from the beginning and the end of a longer output."""
@@ -36,9 +37,10 @@ class Lines:
     cut: bool = False
     """The middle was too long to look at."""
 
-    def normalized(self, index: int) -> str:
-        """Line `index` in the form names are compared in."""
-        return normalize(self.lines[index])
+    @cached_property
+    def normalized(self) -> list[str]:
+        """The lines in the form names are compared in."""
+        return normalize_lines(self.lines)
 
 
 def clean(text: str) -> Lines:
@@ -64,13 +66,13 @@ _SPREAD = re.compile(r"(±|\+/-|\+-|\\pm)\s*$")
 _TRAILING = " \t:=|│┃║~≈([{'\""
 
 
-def named(lines: Lines, skip: frozenset[int] = frozenset()) -> list[Occurrence]:
-    """Every number with a name left of it, line by line; lines in `skip` belong to tables or objects."""
-    found: list[Occurrence] = []
-    for index, line in enumerate(lines.lines):
-        if index not in skip:
-            found.extend(_pairs(line, index))
-    return found
+def named(lines: Lines, skip: frozenset[int] = frozenset(), wanted: frozenset[str] | None = None) -> list[Occurrence]:
+    """Every number with a name left of it, line by line. Lines in `skip` belong to tables or objects; of `wanted`, normalized
+    names or parts of them, one must stand in a line (None: any line)."""
+    indexes: Iterable[int] = range(len(lines.lines))
+    if wanted is not None:
+        indexes = (index for index, line in enumerate(lines.normalized) if any(name in line for name in wanted))
+    return [occurrence for index in indexes if index not in skip for occurrence in _pairs(lines.lines[index], index)]
 
 
 def _pairs(line: str, index: int) -> Iterator[Occurrence]:
@@ -148,12 +150,22 @@ def loosely(name: str, occurrence: Occurrence) -> bool:
     return bool(head) and _without_harmless(head) == _without_harmless(name) != ""
 
 
+def core(name: str) -> str:
+    """What of a name must stand in a line that may mean it, normalized."""
+    return _without_harmless(name) or normalize(name)
+
+
 def _without_harmless(label: str) -> str:
     parts = re.split(r"[\W_]+", label.casefold())
     return normalize("".join(part for part in parts if part not in _HARMLESS))
 
 
 # ── tables ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+_MAYBE = re.compile(r"[\s*`†‡↑↓]*[-+−.\dniNI∞]")
+_SPREAD_IN_CELL = re.compile(r"\s*(?:±|\+/-|\+-|\\pm)\s*")
+_BRACKET_IN_CELL = re.compile(r"\s*\([^()]*\)$")
 
 
 @dataclass(frozen=True)
@@ -165,7 +177,7 @@ class _Row:
 
     @property
     def numbers(self) -> int:
-        return sum(parse(_value(text)) is not None for _, _, text in self.cells)
+        return sum(_MAYBE.match(text) is not None and parse(_value(text)) is not None for _, _, text in self.cells)
 
 
 def tables(lines: Lines) -> tuple[list[Occurrence], frozenset[int]]:
@@ -217,8 +229,8 @@ def _row(line: str, index: int) -> _Row | None:
 
 def _value(text: str) -> str:
     """A cell's value without its spread, stars and marks."""
-    text = re.split(r"\s*(?:±|\+/-|\+-|\\pm)\s*", text.strip())[0]
-    return re.sub(r"\s*\([^()]*\)$", "", text).strip(" *`†‡↑↓")
+    text = _SPREAD_IN_CELL.split(text.strip(), 1)[0]
+    return _BRACKET_IN_CELL.sub("", text).strip(" *`†‡↑↓")
 
 
 def _belongs(row: _Row, header: _Row) -> bool:
@@ -271,8 +283,3 @@ def _columns(row: _Row, header: _Row) -> list[str]:
         near = min(heads, key=lambda head: min(abs(head[1] - end), abs(head[0] - start)))
         names.append(near[2] if min(abs(near[1] - end), abs(near[0] - start)) <= 4 else "")
     return names
-
-
-def shift(occurrences: Sequence[Occurrence], lines: int) -> list[Occurrence]:
-    """The same occurrences, `lines` further down."""
-    return [replace(occurrence, line=occurrence.line + lines) for occurrence in occurrences]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Literal
 
 from autosota.records import Direction
@@ -34,6 +35,14 @@ def normalize(name: str) -> str:
     """The form names are compared in: no case, punctuation, spaces or underscores. A name of punctuation only stays as it is."""
     text = unicodedata.normalize("NFKC", name).casefold()
     return re.sub(r"[\W_]+", "", text) or text.strip()
+
+
+def normalize_lines(lines: Sequence[str]) -> list[str]:
+    """`normalize` for many lines at once, but for a line of punctuation only, which becomes empty."""
+    text = "\n".join(lines)
+    if not text.isascii():
+        text = "\n".join(unicodedata.normalize("NFKC", line).replace("\n", " ") for line in lines)
+    return re.sub(r"[^\w\n]+|_+", "", text.casefold()).split("\n")
 
 
 def words(name: str) -> list[str]:
