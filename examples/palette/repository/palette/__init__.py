@@ -1,0 +1,1 @@
+"""Palettes learned by mini-batch k-means."""
