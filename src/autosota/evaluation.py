@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autosota import metrics
+from autosota import items, metrics
 from autosota.ports import Command, Execution, Executor, Limits, Sandbox, Tree
 from autosota.records import Change, Environment, Measurement, MetricSpec, Mount, Purpose
-from autosota.store import Store, digest
+from autosota.store import ITEMS, Store, digest
 from autosota.workspace import Workspace, write_file
 
 _TAIL = 2000
@@ -94,6 +94,8 @@ class Evaluation:
             return finished
         attempt = self.attempt(commit, seed)
         execution = attempt.execution
+        if attempt.items is not None and purpose == "confirm":
+            self._items_file(commit, seed).write_bytes(attempt.items)
         measurement = Measurement(
             commit=commit, seed=seed, purpose=purpose, arm=arm, protocol=self.protocol,
             values=attempt.values if attempt.failure is None else {},
@@ -102,6 +104,20 @@ class Evaluation:
             failure=attempt.failure, notes=attempt.notes, tail=tail(execution) if attempt.failure else "",
         )  # fmt: skip
         return self._store.append_measurement(measurement)
+
+    def items(self, commit: str, seed: int) -> dict[str, float] | None:
+        """Scores per item of a finished confirmation run, larger is better; None where the task has none or they are unusable."""
+        if self._store is None or self.environment.commands.items is None:
+            return None
+        path = self._items_file(commit, seed)
+        return items.read(path.read_bytes()) if path.exists() else None
+
+    def _items_file(self, commit: str, seed: int) -> Path:
+        if self._store is None:
+            raise TypeError("items need a store")
+        folder = self._store.folder / ITEMS
+        folder.mkdir(exist_ok=True)
+        return folder / f"{commit[:16]}-{seed}"
 
     def attempt(self, commit: str, seed: int, *, trace: bool = False) -> Attempt:
         """Run once without recording. `trace` lists the repository files that were read (one run a little slower)."""
@@ -119,9 +135,9 @@ class Evaluation:
         with self._open(tree, mounts) as sandbox:
             execution = self._run(sandbox, commands.evaluate or "true", seed, variables)
             file = sandbox.read(commands.metrics) if commands.metrics else None
-            items = sandbox.read(commands.items) if commands.items else None
+            rows = sandbox.read(commands.items) if commands.items else None
             read = _traced(log, sandbox.root)
-        return replace(self._judge(execution, file), read=read, items=items)
+        return replace(self._judge(execution, file), read=read, items=rows)
 
     # ── predict and score ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -150,7 +166,7 @@ class Evaluation:
             line = (commands.score or "").replace("{outputs}", inputs[0].target).replace("{labels}", inputs[1].target)
             scored = self._run(sandbox, line, seed, {})
             file = sandbox.read(commands.metrics) if commands.metrics else None
-            items = sandbox.read(commands.items) if commands.items else None
+            rows = sandbox.read(commands.items) if commands.items else None
         total = replace(
             scored, seconds=predicted.seconds + scored.seconds, cpu_seconds=predicted.cpu_seconds + scored.cpu_seconds,
             peak_memory=max(filter(None, (predicted.peak_memory, scored.peak_memory)), default=None),
@@ -158,7 +174,7 @@ class Evaluation:
         attempt = self._judge(total, file)
         if predicted.exit_code:
             attempt = replace(attempt, notes=(*attempt.notes, f"predict ended with exit code {predicted.exit_code}"))
-        return replace(attempt, read=read, items=items)
+        return replace(attempt, read=read, items=rows)
 
     def _cross(self, sandbox: Sandbox, made: Path, crossed: Path) -> list[str]:
         """Copy the declared outputs, and nothing else, out of reach of the candidate. Returns what is missing."""
@@ -241,7 +257,7 @@ class Evaluation:
     def _run(self, sandbox: Sandbox, line: str, seed: int, variables: dict[str, str], *, watch: bool = True) -> Execution:
         command = Command(
             line=seeded_line(line, seed, self.environment),
-            variables={"AUTOSOTA_SEED": str(seed), **variables},
+            variables={"AUTOSOTA_SEED": str(seed), **variables, **({"AUTOSOTA_ROOT": sandbox.root} if variables else {})},
             limits=self.limits,
             until=(lambda stdout: metrics.read(self.metrics, stdout=stdout).failure is None) if watch else None,
         )

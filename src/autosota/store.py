@@ -45,6 +45,7 @@ FILES: dict[type[Record], str] = {
 }
 CONFIG, IDEAS, MEASUREMENTS, EXPERIMENTS = "run.toml", "06-ideas.jsonl", "measurements.jsonl", "07-experiments.jsonl"
 PROTOCOL, PATCH, NOTES, USAGE, SECRET = "protocol.toml", "best.patch", "notes.md", "usage.jsonl", "secret"
+ATTEMPTS, ITEMS = "attempts.jsonl", "items"
 HISTORY, VAULT, OPTIMIZED, SESSIONS = "history.git", "vault", "optimized", "sessions"
 FIRST = "0" * 64
 """What the first ledger line holds as the hash of the line before."""
@@ -164,6 +165,14 @@ class Store:
         with self._lock:
             self._read_ledger()
             return self._index.get((commit, seed, purpose, arm))
+
+    def attempt(self, commit: str) -> int:
+        """The number of this candidate's confirmation attempt; a new candidate takes the next, on record before it is measured."""
+        taken = [str(json.loads(line)["commit"]) for line in self._lines(ATTEMPTS)]
+        if commit not in taken:
+            taken.append(commit)
+            self._append(ATTEMPTS, json.dumps({"attempt": len(taken), "commit": commit}))
+        return taken.index(commit) + 1
 
     def _read_ledger(self) -> list[Measurement]:
         if self._ledger is None:

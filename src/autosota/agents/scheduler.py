@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from autosota import statistics
 from autosota.agents.ideator import Ideator
-from autosota.agents.supervisor import Supervisor
+from autosota.agents.supervisor import Confirmation, Supervisor
 from autosota.evaluation import Evaluation
 from autosota.ports import Engine, Leap, Pending, Search, Stop, Try, Wait
 from autosota.progress import Progress
@@ -25,6 +26,8 @@ from autosota.workspace import Workspace
 
 _PROMISING = 0.3
 """A candidate becomes the new state when its mean paired gain exceeds this many noise standard errors."""
+_ATTEMPTS = 3
+"""Confirmations of a run; each is paid for with a stricter level."""
 _BARREN = 25
 """The search ends after so many choices in a row that needed no new measurement."""
 
@@ -60,6 +63,14 @@ class Budget:
     target: float | None = None
 
 
+@dataclass(frozen=True)
+class Confirmed:
+    """A candidate with the outcome of its confirmation."""
+
+    experiment: Experiment
+    confirmation: Confirmation
+
+
 @dataclass
 class _Running:
     choice: Try
@@ -86,6 +97,8 @@ class Scheduler:
     progress: Progress
     seeds: tuple[int, ...]
     """Search seeds: a candidate is measured on them in order and stopped when hopeless."""
+    protocol: str = ""
+    """Digest of the protocol lock; confirmation seeds depend on it."""
     history: list[Experiment] = field(default_factory=list)
     ideas: dict[str, Idea] = field(default_factory=dict)
     _running: list[_Running] = field(default_factory=list)
@@ -206,6 +219,49 @@ class Scheduler:
             self.workspace.tag("_best", commit or "")
             if choice.idea.level != "PARAM":
                 self._propose_on(number)
+
+    # ── confirmation ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def confirm(self, plan: SeedPlan) -> Confirmed | None:
+        """Confirm the best candidate on fresh seeds; the next best where that fails, each attempt at a stricter level.
+
+        None where no candidate beat the baseline in search. A candidate with a trade-off is what is left when no other one is
+        confirmed (contract, section 4).
+        """
+        found: list[Confirmed] = []
+        for experiment in self._candidates():
+            attempt = self.store.attempt(experiment.commit or "")
+            if attempt > _ATTEMPTS:
+                break
+            seeds = plan.draw("confirm", statistics.LOOKS[-1], f"{self.protocol}|{attempt}")
+            commit = experiment.commit or ""
+            self.progress.note(f"confirming experiment {experiment.number}, attempt {attempt}")
+            confirmation = self.supervisor.confirm(
+                commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
+                verdict=experiment.verdict, items=self.evaluation.items, searched=True,
+            )  # fmt: skip
+            found.append(Confirmed(experiment, confirmation))
+            if confirmation.grade in ("CONFIRMED", "REVIEW", "SUGGESTIVE"):
+                break
+        order = ("CONFIRMED", "DISCLOSE", "SUGGESTIVE", "REVIEW", "UNCONFIRMED", "REJECTED")
+        return min(found, key=lambda item: order.index(item.confirmation.grade), default=None)
+
+    def _candidates(self) -> list[Experiment]:
+        """Improved experiments, best first, one of a commit; then those that were better at a price."""
+        larger = self._metric.direction == "max"
+        ranked: list[Experiment] = []
+        for status in ("improved", "not_improved"):
+            group = [e for e in self.history if e.status == status and e.score is not None and (e.gain or 0) > 0]
+            group = [e for e in group if status == "improved" or (e.verdict and e.verdict.violations)]
+            ranked += sorted(group, key=lambda e: ((e.score or 0.0) * (-1 if larger else 1), e.number))
+        return list({experiment.commit: experiment for experiment in reversed(ranked)}.values())[::-1]
+
+    def _submit(self, jobs: Sequence[tuple[str, int]]) -> list[Measurement]:
+        def job(commit: str, seed: int) -> Callable[[], tuple[Measurement, ...]]:
+            return lambda: (self.evaluation.measure(commit, seed, "confirm"),)
+
+        pending = [self.engine.submit(job(commit, seed)) for commit, seed in jobs]
+        return [item.result()[0] for item in pending]
 
     # ── ideas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,146 @@
+"""`autosota doctor`: what this machine can do, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from autosota import __version__
+from autosota.config import cache_folder, state_folder
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination."""
+
+    area: str
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+def examine() -> list[Finding]:
+    """Probe by doing: start each sandbox, call each tool, write to each folder."""
+    return [_machine(), *_sandboxes(), *_tools(), *_folders(), *_accelerators(), *_models()]
+
+
+def _machine() -> Finding:
+    memory = ""
+    try:
+        memory = f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB memory"
+    except (ValueError, OSError):
+        memory = ", memory unknown"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Finding(
+        "machine", "autosota", True,
+        f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.release()}, {cores} cores{memory}",
+    )  # fmt: skip
+
+
+def _sandboxes() -> list[Finding]:
+    from autosota import sandboxes
+
+    with tempfile.TemporaryDirectory(prefix="autosota-doctor-") as scratch:
+        found = sandboxes.capabilities(Path(scratch))
+    findings = []
+    for capability in found:
+        parts = ["isolating" if capability.isolated else "no isolation: results are never confirmed"]
+        if capability.hard:
+            parts.append("hard limits: " + ", ".join(capability.hard))
+        if capability.soft:
+            parts.append("watched limits: " + ", ".join(capability.soft))
+        detail = "; ".join(parts) if capability.available else capability.reason
+        findings.append(Finding("sandbox", capability.name, capability.available, detail, capability.hint))
+    return findings
+
+
+def _tools() -> list[Finding]:
+    findings = []
+    git = _version("git", "--version")
+    findings.append(Finding("tool", "git", bool(git), git or "not found", "" if git else "install git"))
+    try:
+        from uv import find_uv_bin
+
+        uv = _version(find_uv_bin(), "--version")
+    except (ImportError, FileNotFoundError):
+        uv = _version("uv", "--version")
+    findings.append(Finding("tool", "uv", bool(uv), uv or "not found: pip is used", "" if uv else "pip install uv"))
+    pythons = sorted(set(_pythons()))
+    findings.append(Finding("tool", "pythons", True, ", ".join(pythons)))
+    return findings
+
+
+def _pythons() -> list[str]:
+    versions = [platform.python_version()]
+    for minor in range(7, 16):
+        path = shutil.which(f"python3.{minor}")
+        answer = _version(path, "-c", "import platform; print(platform.python_version())") if path else ""
+        if answer:
+            versions.append(answer)
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    if pyenv.is_dir():
+        versions += [path.name for path in pyenv.iterdir() if (path / "bin" / "python").exists()]
+    return versions
+
+
+def _folders() -> list[Finding]:
+    findings = []
+    for name, folder in (("cache", cache_folder()), ("state", state_folder()), ("scratch", Path(tempfile.gettempdir()))):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                free = shutil.disk_usage(folder).free
+            findings.append(Finding("disk", name, free > 2 * 10**9, f"{folder}, {free / 1e9:.0f} GB free",
+                                    "" if free > 2 * 10**9 else "free some space: `autosota clean`"))  # fmt: skip
+        except OSError as error:
+            variable = {"cache": "AUTOSOTA_CACHE", "state": "AUTOSOTA_STATE", "scratch": "TMPDIR"}[name]
+            findings.append(Finding("disk", name, False, f"{folder}: {error.strerror}", f"set {variable} to a writable folder"))
+    return findings
+
+
+def _accelerators() -> list[Finding]:
+    listed = _version("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    return [Finding("accelerator", "NVIDIA", bool(listed), listed or "none found; evaluations run on the CPU")]
+
+
+def _models() -> list[Finding]:
+    keys = [name for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "OPENAI_BASE_URL") if os.environ.get(name)]
+    words = (
+        ("set: " + ", ".join(keys) + "; this version works by rule and does not use them")
+        if keys
+        else "none needed: works by rule"
+    )
+    return [Finding("model", "language model", True, words)]
+
+
+def _version(*command: str) -> str:
+    """First line a tool prints, or nothing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip().splitlines()[0] if done.returncode == 0 and done.stdout.strip() else ""
+
+
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    """For --json."""
+    best = next((finding.name for finding in findings if finding.area == "sandbox" and finding.ok), None)
+    return {"python": sys.executable, "sandbox": best, "findings": [asdict(finding) for finding in findings]}
+
+
+def as_text(findings: list[Finding]) -> str:
+    """For people: one line each, hints below."""
+    lines = []
+    for finding in findings:
+        lines.append(f"{'ok  ' if finding.ok else 'no  '}{finding.area:12} {finding.name:15} {finding.detail}")
+        if finding.hint:
+            lines.append(f"{'':32} hint: {finding.hint}")
+    return "\n".join(lines)

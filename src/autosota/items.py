@@ -1,0 +1,77 @@
+"""Scores per item, from the file a task names with `items`: what a deterministic evaluation is tested over (validity 3.5.4)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+_IDS = ("id", "item", "index", "row", "name", "key", "sample", "uid")
+_BETTER = ("score", "correct", "hit", "reward", "gain", "accuracy", "f1", "ap", "ndcg", "recall")
+_WORSE = ("loss", "error", "abserror", "squarederror", "ae", "se", "nll", "distance")
+_TRUTH, _GUESS = (
+    ("label", "target", "truth", "gold", "y", "ytrue", "actual"),
+    ("prediction", "predicted", "pred", "yhat", "ypred", "forecast"),
+)
+_MOST = 1_000_000
+
+
+def read(content: bytes | None) -> dict[str, float] | None:
+    """Item → score, larger is better; None where the file has no column that says how an item went.
+
+    CSV, TSV, JSON lines or a JSON list of objects. An item is named by its id column, else by its row. The score is a column
+    named like a score, the negative of one named like a loss, else whether prediction and label agree (their negative absolute
+    difference where both are numbers with decimals). A row without a finite score makes the file unusable: None.
+    """
+    rows = _rows(content or b"")
+    if not rows or len(rows) > _MOST:
+        return None
+    columns = {"".join(filter(str.isalnum, str(name).lower())): name for name in rows[0]}
+    names = [columns[name] for name in _IDS if name in columns]
+    scores: dict[str, float] = {}
+    for number, row in enumerate(rows):
+        score = _score(row, columns)
+        name = str(row.get(names[0], number)) if names else str(number)
+        if score is None or not math.isfinite(score) or name in scores:
+            return None
+        scores[name] = score
+    return scores
+
+
+def _score(row: dict[str, object], columns: dict[str, str]) -> float | None:
+    for names, sign in ((_BETTER, 1.0), (_WORSE, -1.0)):
+        for name in names:
+            if name in columns:
+                value = _number(row.get(columns[name]))
+                return None if value is None else sign * value
+    truth = next((columns[name] for name in _TRUTH if name in columns), None)
+    guess = next((columns[name] for name in _GUESS if name in columns), None)
+    if truth is None or guess is None:
+        return None
+    a, b = row.get(truth), row.get(guess)
+    x, y = _number(a), _number(b)
+    if x is not None and y is not None and not (x.is_integer() and y.is_integer()):
+        return -abs(x - y)
+    return float(str(a) == str(b) or (x is not None and x == y))
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return {"true": 1.0, "false": 0.0}.get(str(value).strip().lower())
+
+
+def _rows(content: bytes) -> list[dict[str, object]]:
+    text = content.decode("utf-8", "replace").strip()
+    try:
+        data = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines() if line.strip()]
+        if data and all(isinstance(row, dict) for row in data):
+            return data
+    except ValueError:
+        pass
+    if not text:
+        return []
+    separator = "\t" if "\t" in text.splitlines()[0] else ","
+    return [dict(row) for row in csv.DictReader(io.StringIO(text), delimiter=separator)]

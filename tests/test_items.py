@@ -1,0 +1,27 @@
+"""Scores per item are read from what research code writes."""
+
+from __future__ import annotations
+
+import pytest
+
+from autosota import items
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("id,score\na,0.5\nb,1\n", {"a": 0.5, "b": 1.0}),
+        ("loss\n2\n3.5\n", {"0": -2.0, "1": -3.5}),
+        ("idx\tlabel\tprediction\n7\tcat\tcat\n8\tdog\tcat\n", {"0": 1.0, "1": 0.0}),
+        ("id,y_true,y_pred\n1,2.5,2.0\n2,1.0,1.5\n", {"1": -0.5, "2": -0.5}),
+        ('{"id": 1, "correct": true}\n{"id": 2, "correct": false}\n', {"1": 1.0, "2": 0.0}),
+        ('[{"item": "x", "Squared Error": 4}]', {"x": -4.0}),
+    ],
+)
+def test_rows_become_scores_larger_is_better(content: str, expected: dict[str, float]) -> None:
+    assert items.read(content.encode()) == expected
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "id,score\na,nan\n", "id,score\na,1\na,2\n", "\x00\xff"])
+def test_what_cannot_be_trusted_is_none(content: str) -> None:
+    assert items.read(content.encode("utf-8", "replace")) is None
