@@ -96,7 +96,7 @@ def differences(old: dict[str, Any], new: Config) -> list[str]:
     for name, value in new.model_dump(mode="json").items():
         before = old.get(name, Config.model_fields[name].get_default(call_default_factory=True))
         before = list(before) if isinstance(before, tuple) else before
-        if before == value or name in ("target", "workers"):
+        if before == value or name in ("target", "workers", "from_here"):
             continue
         if name in GROWING and (value is None or (before is not None and value >= before)):
             continue

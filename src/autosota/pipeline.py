@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +11,10 @@ from typing import TypeVar
 
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
-from autosota.agents.objective import Objective
+from autosota.agents.objective import Objective, compare
 from autosota.agents.resource import Resource
-from autosota.agents.scheduler import Budget, Scheduler, SeedPlan
-from autosota.agents.supervisor import Supervisor
+from autosota.agents.scheduler import Budget, Confirmed, Scheduler, SeedPlan
+from autosota.agents.supervisor import Supervisor, assurance
 from autosota.config import Resolved
 from autosota.errors import BudgetError
 from autosota.evaluation import Evaluation
@@ -22,18 +23,25 @@ from autosota.progress import Progress
 from autosota.records import (
     Analysis,
     Baseline,
+    BaselineSummary,
+    BestSummary,
     Case,
     Environment,
+    ExperimentCounts,
+    Measurement,
+    MetricName,
     MetricSpec,
     Record,
     Result,
     Rubric,
     Task,
 )
-from autosota.store import PROTOCOL, Store
+from autosota.statistics import deviation, mean
+from autosota.store import OPTIMIZED, PATCH, Store
 from autosota.workspace import Workspace
 
 R = TypeVar("R", bound=Record)
+_CLOCK = ".seconds"
 _CONFIRMATION_RUNS = 16
 """Both arms, eight pairs: what the time budget keeps back."""
 
@@ -193,3 +201,80 @@ def _deadline(parts: Parts, case: Case) -> float | None:
         return None
     reserve = (case.baseline.seconds if case.baseline else 0.0) * _CONFIRMATION_RUNS / parts.engine.workers
     return parts.started + limit - reserve
+
+
+def _conclude(parts: Parts, case: Case, workspace: Workspace, confirmed: Confirmed | None) -> Result:
+    """The result from the records alone, so that a resumed run says the same."""
+    store = parts.store
+    metric, baseline = case.rubric.primary, case.baseline
+    history, ledger = store.experiments(), store.measurements()
+    confirmation = confirmed.confirmation if confirmed else None
+    before = confirmation.baseline if confirmation and confirmation.baseline else (baseline.measurements if baseline else ())
+    patch = None
+    if confirmed and confirmed.experiment.commit:
+        patch = PATCH
+        commit = confirmed.experiment.commit
+        store.write(PATCH, workspace.diff(case.environment.commit, commit))
+        workspace.tag("_best", commit)
+        shutil.rmtree(store.folder / OPTIMIZED, ignore_errors=True)
+        workspace.export(commit, store.folder / OPTIMIZED)
+    labels = list(confirmation.labels if confirmation else ())
+    if baseline is not None and baseline.reproduced == "no" and "baseline-differs" not in labels:
+        labels.append("baseline-differs")
+    return Result(
+        run=store.folder.name, command="run",
+        grade=confirmation.grade if confirmation else "UNCONFIRMED",
+        assurance=confirmation.assurance if confirmation else assurance(case, parts),
+        metric=MetricName(name=metric.name, direction=metric.direction),
+        baseline=_summary(before, metric, baseline),
+        best=_best(confirmed, metric), gain=confirmation.gain if confirmation else None,
+        secondary=confirmation.secondary if confirmation else (), labels=tuple(labels),
+        violations=confirmation.violations if confirmation else (),
+        experiments=ExperimentCounts(
+            total=len(history), **{s: sum(e.status == s for e in history) for s in ("improved", "rejected", "failed")}
+        ),
+        patch=patch, runs=len(ledger),
+        seconds=round(_active_seconds(store) + time.monotonic() - parts.started, 1),
+        evaluation_seconds=round(sum(m.seconds for m in ledger), 1),
+        evaluation_cpu_seconds=round(sum(m.cpu_seconds for m in ledger), 1),
+    )  # fmt: skip
+
+
+def _summary(measurements: Sequence[Measurement], metric: MetricSpec, baseline: Baseline | None) -> BaselineSummary:
+    values = tuple(m.values[metric.name] for m in measurements if m.ok)
+    return BaselineSummary(
+        values=values, mean=mean(values) if values else None, std=deviation(values) if len(values) > 1 else None,
+        reported=metric.reported, reproduced=baseline.reproduced if baseline else "unknown",
+    )  # fmt: skip
+
+
+def _best(confirmed: Confirmed | None, metric: MetricSpec) -> BestSummary | None:
+    if confirmed is None:
+        return None
+    values = tuple(m.values[metric.name] for m in confirmed.confirmation.best if m.ok)
+    return BestSummary(
+        experiment=confirmed.experiment.number, values=values,
+        mean=mean(values) if values else None, std=deviation(values) if len(values) > 1 else None,
+    )  # fmt: skip
+
+
+def add_seconds(store: Store, seconds: float) -> None:
+    """Remember the time a process spent on the run; a resumed run adds to it."""
+    store.write(_CLOCK, f"{_active_seconds(store) + seconds:.3f}\n")
+
+
+def _active_seconds(store: Store) -> float:
+    try:
+        return float((store.folder / _CLOCK).read_text())
+    except (OSError, ValueError):
+        return 0.0
+
+
+def within_tolerance(spec: MetricSpec, values: Sequence[float]) -> bool | None:
+    """Is the measured mean the paper's number? None where the paper reports none or nothing was measured."""
+    return compare(spec, values)[0] if spec.reported is not None and values else None
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "45 s", "12 min", "3.5 h"."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

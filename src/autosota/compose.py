@@ -1,0 +1,240 @@
+"""Configuration to objects: the only file that knows every adapter. Also where a run is opened, resumed and closed."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import random
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autosota import __version__, config, pipeline, report, sandboxes, search, store
+from autosota.agents.fix import Fix
+from autosota.agents.ideator import Ideator
+from autosota.agents.init import Init
+from autosota.agents.monitor import Monitor
+from autosota.agents.objective import Objective
+from autosota.agents.resource import Resource
+from autosota.agents.supervisor import Supervisor
+from autosota.config import Config, Resolved
+from autosota.engines.local import LocalEngine
+from autosota.errors import MachineError, UsageError
+from autosota.progress import Progress
+from autosota.records import Baseline, Environment, Rubric
+from autosota.store import Store
+from autosota.workspace import Workspace
+
+_WORDS = (
+    "amber", "birch", "cedar", "dune", "ember", "fjord", "grove", "heron", "iris", "jade", "kelp", "lark", "maple", "north",
+    "olive", "pearl", "quartz", "river", "sage", "tidal",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command hands back."""
+
+    store: Store
+    exit_code: int
+
+    def result_json(self) -> dict[str, Any]:
+        """The contract's result; for a baseline that is not the paper's, an error object."""
+        result = self.store.result()
+        if result is not None and self.exit_code == 0:
+            return dict(result.model_dump(mode="json"))
+        return {"error": {"kind": "baseline-differs", "message": not_reproduced(self.store), "hint": FROM_HERE}}
+
+    def replication_json(self) -> dict[str, Any]:
+        """What `replicate --json` prints (contract, section 4)."""
+        return replication(self.store)
+
+
+FROM_HERE = "--from-here goes on from what was measured; the result then carries the label baseline-differs"
+
+
+def run(flags: dict[str, Any], *, out: Path | None, live: Progress, until: str = "run") -> Outcome:
+    """Run or resume. `until`: "run" or "replicate". Raises AutosotaError; whatever finished is in the run directory."""
+    resolved = config.resolve(flags)
+    folder = out or _default_folder(resolved.config)
+    live.note(f"run directory: {folder}")
+    with opened(resolved, folder, live) as parts:
+        grown = _write_config(parts.store, resolved)
+        if until == "run" and parts.store.result() is not None and not grown:
+            return Outcome(parts.store, 0)
+        try:
+            case, workspace = pipeline.replicate(parts)
+            code = 3 if case.baseline is not None and case.baseline.reproduced == "no" else 0
+            if until == "run" and (code == 0 or resolved.config.from_here):
+                pipeline.optimize(parts, case, workspace)
+                code = 0
+            workspace.close()
+        finally:
+            pipeline.add_seconds(parts.store, time.monotonic() - parts.started)
+            if parts.store.task() is not None:
+                report.write(parts.store)
+        return Outcome(parts.store, code)
+
+
+def task_file(flags: dict[str, Any], live: Progress) -> str:
+    """The text of a task file from what rules find in a repository."""
+    resolved = config.resolve(flags)
+    with tempfile.TemporaryDirectory(prefix="autosota-init-") as name, opened(resolved, Path(name) / "run", live) as parts:
+        return pipeline.task_file(parts)
+
+
+@contextmanager
+def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipeline.Parts]:
+    """All parts of a run on `folder`, which is locked until the context ends; scratch space is removed."""
+    settings = resolved.config
+    if settings.engine != "local":
+        raise UsageError(f"--engine {settings.engine}: not available", "this version has the engine `local`")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {folder}: {error.strerror}", "give a folder that can be written") from None
+    records = Store(folder)
+    records.lock()
+    scratch = _scratch(folder)
+    executor = sandboxes.open_executor(settings.sandbox, scratch)
+    live.note(f"sandbox: {executor.name}" + ("" if executor.isolated else ", no isolation: nothing can be confirmed"))
+    engine = LocalEngine(settings.workers)
+    cache = config.cache_folder()
+    fix = Fix(config.state_folder() / "failures.sqlite")
+    try:
+        yield pipeline.Parts(
+            resolved=resolved, store=records, progress=live, executor=executor, engine=engine,
+            resource=Resource(), objective=Objective(), ideator=Ideator(), supervisor=Supervisor(),
+            init=Init(executor=executor, cache=cache, fix=fix, monitor=Monitor(), workers=settings.workers),
+            make_search=lambda metric: search.make(settings.search, metric=metric, seed=_search_seed(records)),
+            make_workspace=lambda path: Workspace(folder / store.HISTORY, path, exclude=_excluded(folder, path)),
+            scratch=scratch / "exports", site_packages=site_packages, started=time.monotonic(),
+        )  # fmt: skip
+    finally:
+        engine.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def site_packages(environment: Environment) -> Path | None:
+    """Where the environment's libraries lie on this machine, for reading only."""
+    found = sorted(Path(environment.recipe.prefix).glob("lib/python*/site-packages"))
+    return found[0] if found else None
+
+
+def replication(records: Store) -> dict[str, Any]:
+    """Is the paper's number reproduced: the contract's object, from the records."""
+    environment, rubric, baseline = records.environment(), records.rubric(), records.baseline()
+    if environment is None or rubric is None or baseline is None:
+        raise UsageError(f"{records.folder} has no baseline yet", "run `autosota replicate` on it")
+    recipe = environment.recipe
+    return {
+        "version": 1, "run": records.folder.name, "command": "replicate",
+        "reproduced": baseline.reproduced,
+        "metrics": _metrics(rubric, baseline),
+        "environment": {
+            "python": recipe.python, "packages": {package.name: package.version for package in recipe.packages},
+            "digest": recipe.digest, "seconds": recipe.seconds,
+        },
+        "repairs": [repair.model_dump(include={"signature", "skill", "outcome", "attempts"}) for repair in environment.repairs],
+        "rubric": {"score": rubric.score, "path": store.FILES[Rubric]},
+        "notes": list(baseline.notes),
+    }  # fmt: skip
+
+
+def _metrics(rubric: Rubric, baseline: Baseline) -> list[dict[str, Any]]:
+    rows = []
+    for spec in rubric.metrics:
+        values = [m.values[spec.name] for m in baseline.measurements if m.ok]
+        within = pipeline.within_tolerance(spec, values)
+        rows.append(
+            {"name": spec.name, "reported": spec.reported, "mean": baseline.mean.get(spec.name),
+             "std": baseline.noise.get(spec.name), "within_tolerance": within}
+        )  # fmt: skip
+    return rows
+
+
+def not_reproduced(records: Store) -> str:
+    """Why nothing was optimized, in one sentence."""
+    rubric, baseline = records.rubric(), records.baseline()
+    if rubric is None or baseline is None:
+        return "there is no baseline"
+    spec = rubric.primary
+    value = baseline.mean.get(spec.name, float("nan"))
+    return f"the baseline is not the paper's: {spec.name} is {value:.4g} where the paper reports {spec.reported}"
+
+
+# ── opening and resuming ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _write_config(records: Store, resolved: Resolved) -> bool:
+    """Write run.toml once; on resume check that only budgets grew. Returns True where they did, or on the first start."""
+    table = {
+        "settings": resolved.config.model_dump(mode="json"), "sources": resolved.sources,
+        "task_file": resolved.task_file.model_dump(mode="json", by_alias=True),
+        "versions": {"autosota": __version__, "python": platform.python_version()},
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+    }  # fmt: skip
+    old = records.config()
+    if old:
+        changed = config.differences(old.get("settings", {}), resolved.config)
+        if changed:
+            raise UsageError(
+                f"{records.folder} was started with other settings: " + "; ".join(changed),
+                "use the same settings (budgets may grow), or another --out",
+            )
+        before = {name: old["settings"].get(name) for name in config.GROWING}
+        if before == {name: value for name, value in table["settings"].items() if name in config.GROWING}:
+            return False
+        table["versions"], table["machine"] = old.get("versions", {}), old.get("machine", {})
+    records.write(store.CONFIG, store.to_toml(table))
+    return True
+
+
+def _default_folder(settings: Config) -> Path:
+    """runs/<paper>/<date>-<word>, new at every start."""
+    name = settings.paper or settings.repository
+    if name is None:
+        raise UsageError(
+            "nothing to run", "give a PAPER, a REPO, or both; or a task file with --task; `autosota demo` needs neither"
+        )
+    stem = Path(name.rstrip("/")).stem or "paper"
+    if stem in ("paper", "main", "repository") and Path(name).exists():
+        stem = Path(name).absolute().parent.name
+    slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "paper"
+    date = datetime.datetime.now().strftime("%Y-%m-%d")
+    parent = Path.cwd() / "runs" / slug
+    taken = {path.name for path in parent.iterdir()} if parent.is_dir() else set()
+    free = [f"{date}-{word}" for word in _WORDS if f"{date}-{word}" not in taken]
+    return parent / (random.choice(free) if free else f"{date}-{len(taken) + 1}")
+
+
+def _scratch(folder: Path) -> Path:
+    """A folder of this run's own for exports and sandboxes: the same at every start, so that leftovers are found and ended."""
+    top = Path(tempfile.gettempdir()) / f"autosota-{os.getuid()}"
+    top.mkdir(mode=0o711, exist_ok=True)
+    if top.is_symlink() or top.stat().st_uid != os.getuid():
+        raise MachineError(f"{top} belongs to somebody else", "set TMPDIR to a folder of your own")
+    scratch = top / store.digest(str(folder.resolve()))[:16]
+    shutil.rmtree(scratch / "exports", ignore_errors=True)
+    scratch.mkdir(mode=0o711, exist_ok=True)
+    return scratch
+
+
+def _excluded(folder: Path, repository: Path) -> list[Path]:
+    """Our own runs are no part of the repository they lie in."""
+    inside = folder.is_relative_to(repository) and folder != repository
+    runs = repository / "runs"
+    if inside and folder.is_relative_to(runs):
+        return [runs]
+    return [folder] if inside else []
+
+
+def _search_seed(records: Store) -> int:
+    return int.from_bytes(records.secret()[:4], "big")

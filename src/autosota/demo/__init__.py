@@ -1,0 +1,15 @@
+"""The bundled paper and repository of `autosota demo`."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+
+def flags() -> dict[str, Any]:
+    """What the demo adds to the flags given: its paper, which names its repository, and two workers where there are two cores."""
+    import os
+
+    folder = Path(str(files("autosota.demo")))
+    return {"paper": str(folder / "paper.pdf"), "workers": min(2, os.cpu_count() or 1)}
