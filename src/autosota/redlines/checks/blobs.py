@@ -1,0 +1,93 @@
+"""S12: content nobody can read in a patch: binaries, encoded strings, long tables."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from autosota.records import Violation
+from autosota.redlines import source
+from autosota.redlines.difference import Difference, File
+
+_TABLE = 40
+"""From so many literal values on, a container is a table."""
+_STRING = 200
+_PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".webp", ".ico"}
+_ROWS = {".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".arff", ".libsvm", ".svmlight", ".dat", ".data"}
+_FIX = "compute it in the evaluation from the training data, or explain where it comes from"
+
+
+def added(difference: Difference) -> Iterator[Violation]:
+    """Opaque content that is new: files, strings and literal tables."""
+    zones = difference.case.environment.zones
+    for file in difference.files:
+        if file.after is None or zones.is_protected(file.path) or file.after == file.before:
+            continue
+        evidence = _file(file)
+        if evidence is not None:
+            yield _violation(file, None, evidence)
+        elif file.new is not None:
+            for line, words in _literals(file):
+                yield _violation(file, line, words)
+
+
+def _violation(file: File, line: int | None, evidence: str) -> Violation:
+    return Violation(red_line="R3", rule="blob-added", action="review", evidence=evidence, file=file.path, line=line, fix=_FIX)
+
+
+def _file(file: File) -> str | None:
+    suffix = PurePosixPath(file.path).suffix.lower()
+    size = len(file.after or b"")
+    if file.is_link:
+        return f"symbolic link to {(file.after or b'').decode('utf-8', 'replace')[:100]}"
+    if source.text(file.after) is None and suffix not in _PICTURES:
+        return f"{size} bytes that are not readable text"
+    content = source.text(file.after) or ""
+    if suffix in _ROWS or (suffix in (".json", ".txt", ".yaml", ".yml", ".toml", ".ini", ".cfg") and _numbers(content) >= 200):
+        new = sum(1 for line in file.added.values() if line.strip())
+        if new >= _TABLE or (new and size > 20_000):
+            return f"{new} new lines of data"
+    return None
+
+
+def _numbers(content: str) -> int:
+    return sum(
+        1 for word in content.replace(",", " ").replace(":", " ").split() if word.lstrip("-").replace(".", "", 1).isdigit()
+    )
+
+
+def _literals(file: File) -> Iterator[tuple[int, str]]:
+    assert file.new is not None
+    known = {source.dump(node) for node in ast.walk(file.old.tree) if _opaque(node)} if file.old else set()
+    inside: set[int] = set()
+    for node in ast.walk(file.new.tree):
+        words = None if id(node) in inside else _opaque(node)
+        if words and source.dump(node) not in known:
+            inside.update(id(child) for child in ast.walk(node))
+            yield getattr(node, "lineno", 0), words
+
+
+def _opaque(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)) and len(node.value) >= _STRING:
+        value = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+        spaces = sum(character.isspace() for character in value)
+        if spaces < len(value) / 40 and _entropy(value) > 3.0:
+            return f"a string of {len(value)} characters without words"
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict)):
+        values = [
+            child
+            for child in ast.walk(node)
+            if isinstance(child, ast.Constant) and not isinstance(child.value, (bool, type(None)))
+        ]
+        elements = len(node.values) if isinstance(node, ast.Dict) else len(node.elts)
+        numeric = sum(isinstance(value.value, (int, float)) for value in values)
+        if len(values) >= _TABLE and elements >= 2 and numeric >= len(values) / 3:
+            return f"a literal table of {len(values)} values"
+    return None
+
+
+def _entropy(value: str) -> float:
+    return -sum(count / len(value) * math.log2(count / len(value)) for count in Counter(value).values())

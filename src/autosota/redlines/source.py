@@ -1,0 +1,223 @@
+"""Reading source text without running it: Python files and notebooks, names resolved through imports, normalized forms."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+
+LIMIT = 2 * 2**20
+"""Files longer than this many bytes are not parsed."""
+_MAGIC = re.compile(r"^\s*[%!]|^\s*\?")
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def text(data: bytes | None) -> str | None:
+    """The text of a file; None for nothing, binary content or a file over LIMIT."""
+    if data is None or len(data) > LIMIT or b"\0" in data[:8192]:
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def is_python(path: str, data: bytes | None) -> bool:
+    """A Python file or notebook, by its suffix or its first line."""
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix in (".py", ".pyw", ".ipynb"):
+        return True
+    return suffix == "" and data is not None and data[:2] == b"#!" and b"python" in data[:80].split(b"\n")[0]
+
+
+def code(path: str, data: bytes | None) -> str | None:
+    """Python source of a file or of a notebook's code cells (magics become blank lines); None where there is none."""
+    content = text(data)
+    if content is None or not path.lower().endswith(".ipynb"):
+        return content
+    try:
+        notebook = json.loads(content)
+        cells = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
+        sources = ["".join(cell["source"]) if isinstance(cell["source"], list) else str(cell["source"]) for cell in cells]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    lines = [line for source in sources for line in source.split("\n")]
+    return "\n".join("pass" if _MAGIC.match(line) and not line.startswith((" ", "\t")) else line for line in lines)
+
+
+def parse(path: str, data: bytes | None) -> ast.Module | None:
+    """The syntax tree, or None where the content is not Python this interpreter can read."""
+    source = code(path, data)
+    if source is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def dotted(node: ast.expr) -> str:
+    """`a.b.c` for a chain of names, with `()` for a call and `[]` for a subscript inside it; "" for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        inner = dotted(node.value)
+        return f"{inner}.{node.attr}" if inner else f"?.{node.attr}"
+    if isinstance(node, ast.Call):
+        inner = dotted(node.func)
+        return f"{inner}()" if inner else ""
+    if isinstance(node, ast.Subscript):
+        inner = dotted(node.value)
+        return f"{inner}[]" if inner else ""
+    return ""
+
+
+def dump(node: ast.AST | list[ast.stmt]) -> str:
+    """A normalized text of code: no positions, comments, layout or docstrings; annotations dropped."""
+    if isinstance(node, list):
+        return "\n".join(dump(item) for item in node)
+    return ast.dump(_Plain().visit(_copy(node)))
+
+
+def _copy(node: ast.AST) -> ast.AST:
+    fields: dict[str, object] = {}
+    for name, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            fields[name] = _copy(value)
+        elif isinstance(value, list):
+            fields[name] = [_copy(item) if isinstance(item, ast.AST) else item for item in value]
+        else:
+            fields[name] = value
+    return type(node)(**fields)
+
+
+class _Plain(ast.NodeTransformer):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        body = getattr(node, "body", None)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)) and isinstance(body, list):
+            if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+                node.body = body[1:]
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        self.generic_visit(node)
+        if node.value is None:
+            return node
+        return ast.Assign(targets=[node.target], value=node.value)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        return ast.ImportFrom(module=node.module, names=sorted(node.names, key=lambda alias: alias.name), level=node.level)
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """A parsed Python file of the repository."""
+
+    path: str
+    tree: ast.Module
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """Qualified name → definition, methods as `Class.method`, nested ones as `outer.inner`. The last definition counts."""
+        return dict(_functions(self.tree, ""))
+
+    @cached_property
+    def classes(self) -> dict[str, ast.ClassDef]:
+        """Qualified name → class definition at the module's top level or in a class."""
+        return dict(_classes(self.tree, ""))
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """Local name → dotted path it stands for; relative imports are made absolute from the file's place."""
+        package = [part for part in PurePosixPath(self.path).parent.parts if part not in (".", "/")]
+        names: dict[str, str] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    names[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
+            elif isinstance(node, ast.ImportFrom):
+                base = package[: len(package) - node.level + 1] if node.level else []
+                prefix = ".".join([*base, *([node.module] if node.module else [])])
+                for alias in node.names:
+                    names[alias.asname or alias.name] = f"{prefix}.{alias.name}" if prefix else alias.name
+        return names
+
+    @cached_property
+    def constants(self) -> dict[str, ast.expr]:
+        """Module-level `NAME = value`; the last assignment counts."""
+        found: dict[str, ast.expr] = {}
+        for node in self.tree.body:
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        found[target.id] = node.value
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+                found[node.target.id] = node.value
+        return found
+
+    def callee(self, call: ast.Call) -> str:
+        """The called thing's dotted name, imports resolved: "sklearn.metrics.f1_score", "model.fit"."""
+        return self.resolve(dotted(call.func))
+
+    def resolve(self, name: str) -> str:
+        """`name` with its first part replaced by what it was imported as."""
+        head, dot, rest = name.partition(".")
+        return f"{self.imports[head]}{dot}{rest}" if head in self.imports else name
+
+
+def module(path: str, data: bytes | None) -> Module | None:
+    """The parsed file, or None where it is no Python."""
+    if not is_python(path, data):
+        return None
+    tree = parse(path, data)
+    return Module(path, tree) if tree is not None else None
+
+
+def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield f"{prefix}{child.name}", child
+            yield from _functions(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.ClassDef):
+            yield from _functions(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.stmt):
+            yield from _functions(child, prefix)
+
+
+def _classes(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield f"{prefix}{child.name}", child
+            yield from _classes(child, f"{prefix}{child.name}.")
+        elif isinstance(child, (ast.If, ast.Try, ast.With)):
+            yield from _classes(child, prefix)
+
+
+def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
+    """Nodes of a function or module body without those of functions and classes defined in it (lambdas included)."""
+    stack: list[ast.AST] = list(getattr(scope, "body", []))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        yield node
+        stack.extend(ast.iter_child_nodes(node))
+
+
+def scopes(source: Module) -> Iterator[tuple[str, ast.AST]]:
+    """The module's own code as ("", module), then every function with its qualified name."""
+    yield "", source.tree
+    yield from source.functions.items()
