@@ -21,6 +21,7 @@ CACHES = frozenset({"__pycache__", ".git", ".hg", ".svn", ".ipynb_checkpoints", 
                     ".venv", "venv", ".tox", ".nox", "node_modules", ".eggs", ".idea", ".vscode", ".autosota"})  # fmt: skip
 """Folders that never travel."""
 _WHO = b"autosota <autosota@localhost> 946684800 +0000"
+_CANDIDATE = b'commit refs/heads/candidate\nmark :1\ncommitter %s\ndata 9\ncandidate\nM 040000 %s ""\n'
 _HUGE = 256 * 2**20
 
 
@@ -112,13 +113,25 @@ class Workspace:
     def commit(self, parent: str, changes: Sequence[Change], message: str = "candidate") -> str:
         """Commit `parent`'s content with `changes`. The message is not part of the identity. Raises StageError on a bad path."""
         root = self._git("rev-parse", f"{parent}^{{tree}}").strip()
-        stream = [b'commit refs/heads/candidate\nmark :1\ncommitter %s\ndata 9\ncandidate\nM 040000 %s ""\n' % (_WHO, root)]
+        stream = [_CANDIDATE % (_WHO, root)]
         for change in changes:
             path = os.fsencode(_safe(change.path))
             stream.append(
                 b"D %s\n" % _quoted(path) if change.content is None else _modify(path, change.mode.encode(), change.content)
             )
         return self._import(stream)
+
+    def of_tree(self, tree: str) -> str:
+        """Commit a tree object of this history, as `commit` would have named it."""
+        return self._import([_CANDIDATE % (_WHO, tree.encode())])
+
+    def modes(self, commit: str) -> dict[str, tuple[str, str]]:
+        """Path → (mode, object name) of a commit's files, links included."""
+        return self._entries(commit)
+
+    def environment(self) -> dict[str, str]:
+        """Variables for git to work on this history and read no configuration of the user's."""
+        return self._git_environment()
 
     def tree(self, commit: str) -> Mapping[str, bytes]:
         """The files of a commit: path → content, read on demand. Links, submodules and names that are not UTF-8 are left out."""
