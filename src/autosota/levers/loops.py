@@ -1,0 +1,237 @@
+"""Training loops written by hand: the loop over epochs, the updates in it, the learning rate they use.
+
+Recognized are gradient updates of arrays (`w -= lr * g` and its variants) and loops that call a torch optimizer's `step`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from autosota.levers.source import Function, Source, names_in
+
+RATE = re.compile(
+    r"^(base_|init_|initial_|cur_|current_|_)?(lr|learning_?rate|eta|step_?size|alpha)(_?0|_init|_w|_t)?$", re.IGNORECASE
+)
+_EPOCH = re.compile(r"epoch|iter|step|round|gen|sweep|pass|^(t|it|i|_)$", re.IGNORECASE)
+_SCHEDULED = re.compile(
+    r"sched|anneal|cosine|warm_?up|(?:lr|rate|eta|alpha|step)_?decay|decay_?(?:lr|rate|steps|epochs)|lr_t\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Update:
+    """One gradient update of a parameter: `target = target - rate * direction`."""
+
+    statement: ast.Assign | ast.AugAssign
+    target: ast.expr
+    rate: ast.expr
+    step: ast.expr
+    """The whole amount, rate included, that is subtracted (or added where `descent` is False)."""
+    direction: ast.expr | None
+    """The factor beside the rate where there is exactly one, not divided; usually the gradient."""
+    descent: bool
+
+
+@dataclass(frozen=True)
+class Loop:
+    """An outermost loop over a range that trains."""
+
+    source: Source
+    node: ast.For
+    start: str
+    """Text of the range's first and past-last value."""
+    stop: str
+    updates: tuple[Update, ...]
+    """Updates in the loop itself, and in methods of the same class and functions of the same file that it calls."""
+    optimizers: tuple[str, ...]
+    """Texts of the torch optimizers that step in the loop, or in a function it hands them to."""
+
+    @property
+    def function(self) -> Function | ast.Module:
+        """What the loop stands in."""
+        return self.source.function(self.node)
+
+    @cached_property
+    def own(self) -> tuple[Update, ...]:
+        """Updates written in the loop itself."""
+        inside = set(ast.walk(self.node))
+        return tuple(update for update in self.updates if update.statement in inside)
+
+    @property
+    def where(self) -> str:
+        """Scope for a site's detail."""
+        return self.source.scope(self.node) or "module"
+
+    @property
+    def text(self) -> str:
+        """The loop's text."""
+        return self.source.segment(self.node)
+
+    @property
+    def counter(self) -> str:
+        """The loop variable, "" where it is not a plain name."""
+        return self.node.target.id if isinstance(self.node.target, ast.Name) else ""
+
+    def progress(self, counter: str) -> str:
+        """Expression for the share of the loop that is done, 0 at the first round and below 1 at the last."""
+        if self.start == "0":
+            return f"{counter} / {_factor(self.stop)}"
+        return f"({counter} - {_factor(self.start)}) / ({self.stop} - {_factor(self.start)})"
+
+
+def _factor(text: str) -> str:
+    return text if re.fullmatch(r"[\w.]+(\([^()]*\)|\[[^\[\]]*\])?", text) else f"({text})"
+
+
+def rate_like(source: Source, node: ast.AST) -> bool:
+    """Is the expression called like a learning rate: a name, an attribute, or an item under such a key?"""
+    if isinstance(node, ast.Name):
+        return bool(RATE.match(node.id))
+    if isinstance(node, ast.Attribute):
+        return bool(RATE.match(node.attr))
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        return bool(RATE.match(node.slice.value))
+    return False
+
+
+def factors(node: ast.expr) -> list[tuple[ast.expr, bool]]:
+    """The factors of a product, each with whether it divides; a sign counts as no factor."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        right = [(each, divides != isinstance(node.op, ast.Div)) for each, divides in factors(node.right)]
+        return [*factors(node.left), *right]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return factors(node.operand)
+    return [(node, False)]
+
+
+def _negated(node: ast.expr) -> bool:
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        node = node.left
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+
+
+def update_of(source: Source, statement: ast.AST) -> Update | None:
+    """The gradient update a statement makes, None if it makes none."""
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Sub | ast.Add):
+        whole: ast.Assign | ast.AugAssign = statement
+        target: ast.expr = statement.target
+        amount, minus = statement.value, isinstance(statement.op, ast.Sub)
+    elif isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.value, ast.BinOp):
+        target, value, whole = statement.targets[0], statement.value, statement
+        if not isinstance(value.op, ast.Sub | ast.Add) or source.segment(value.left) != source.segment(target):
+            return None
+        amount, minus = value.right, isinstance(value.op, ast.Sub)
+    else:
+        return None
+    if not isinstance(target, ast.Name | ast.Attribute | ast.Subscript):
+        return None
+    parts = factors(amount)
+    rates = [node for node, divides in parts if not divides and rate_like(source, node)]
+    if len(rates) != 1 or len(parts) < 2:
+        return None
+    rest = [(node, divides) for node, divides in parts if node is not rates[0]]
+    direction = rest[0][0] if len(rest) == 1 and not rest[0][1] else None
+    return Update(whole, target, rates[0], amount, direction, minus != _negated(amount))
+
+
+def updates_in(source: Source, root: ast.AST) -> list[Update]:
+    """Every gradient update below."""
+    return [update for node in source.walk(root) if (update := update_of(source, node))]
+
+
+def loops(source: Source) -> Iterator[Loop]:
+    """Outermost training loops of a file."""
+    for node in source.walk():
+        if not isinstance(node, ast.For) or node.orelse:
+            continue
+        bounds = _range(source, node.iter)
+        target = node.target.id if isinstance(node.target, ast.Name) else ""
+        if bounds is None or not _EPOCH.search(target) or _trains_around(source, node):
+            continue
+        updates = tuple(_reached(source, node))
+        optimizers = tuple(dict.fromkeys(_optimizers(source, node)))
+        if updates or optimizers:
+            yield Loop(source, node, *bounds, updates, optimizers)
+
+
+def scheduled(loop: Loop) -> bool:
+    """Does the learning rate change already, in the loop or by a scheduler in the file?"""
+    if _SCHEDULED.search(loop.source.text):
+        return True
+    stored = (
+        each for each in ast.walk(loop.node) if isinstance(each, ast.Name | ast.Attribute) and isinstance(each.ctx, ast.Store)
+    )
+    return any(rate_like(loop.source, each) for each in stored)
+
+
+def has_activation(text: str) -> bool:
+    """Does the text look like that of a neural network?"""
+    return bool(
+        re.search(r"relu|sigmoid|tanh|gelu|np\.maximum\(\s*0|np\.maximum\([^()]*,\s*0(\.0*)?\)|softplus", text, re.IGNORECASE)
+    )
+
+
+def _range(source: Source, node: ast.expr) -> tuple[str, str] | None:
+    """(first, past last) of range(...), also inside tqdm(...), or of trange(...)."""
+    if not isinstance(node, ast.Call):
+        return None
+    name = source.name(node.func).rsplit(".", 1)[-1]
+    if name == "tqdm" and node.args:
+        return _range(source, node.args[0])
+    if name not in ("range", "trange") or (name == "range" and node.keywords) or not 1 <= len(node.args) <= 2:
+        return None
+    texts = [source.segment(each) for each in node.args]
+    return ("0", texts[0]) if len(texts) == 1 else (texts[0], texts[1])
+
+
+def _trains_around(source: Source, node: ast.For) -> bool:
+    """Is there a loop around it, in the same function, that could be the loop over epochs?"""
+    for each in source.ancestors(node):
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return False
+        if (
+            isinstance(each, ast.For)
+            and _range(source, each.iter)
+            and isinstance(each.target, ast.Name)
+            and _EPOCH.search(each.target.id)
+        ):
+            return True
+    return False
+
+
+def _reached(source: Source, loop: ast.For) -> Iterator[Update]:
+    """Updates in the loop, and in the methods and functions of this file that it calls, two calls deep."""
+    yield from updates_in(source, loop)
+    methods: dict[str, Function] = {}
+    around = source.class_of(loop)
+    for statement in [*source.module.body, *(around.body if around else [])]:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            prefix = "self." if around and statement in around.body else ""
+            methods[prefix + statement.name] = statement
+    seen: set[str] = set()
+    frontier: list[ast.AST] = [loop]
+    for _ in range(2):
+        called = {source.name(call.func) for root in frontier for call in source.calls(root)} & methods.keys() - seen
+        seen |= called
+        frontier = [methods[name] for name in sorted(called) if loop not in ast.walk(methods[name])]
+        for function in frontier:
+            yield from updates_in(source, function)
+
+
+def _optimizers(source: Source, loop: ast.For) -> Iterator[str]:
+    """Torch optimizers: what `.step()` is called on in a loop that goes backward, and arguments called like one."""
+    if not any(meaning.split(".")[0] == "torch" for meaning in source.imports.values()):
+        return
+    backward = "backward" in names_in(loop)
+    for call in source.calls(loop):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "step" and backward:
+            text = source.segment(call.func.value)
+            if "opt" in text.lower():
+                yield text
+        for argument in [*call.args, *(each.value for each in call.keywords)]:
+            if isinstance(argument, ast.Name | ast.Attribute) and re.fullmatch(r"(\w+\.)*optim(izer)?", source.segment(argument)):
+                yield source.segment(argument)
