@@ -1,0 +1,1 @@
+"""Which cultivar is it, when the instruments are noisy?"""
