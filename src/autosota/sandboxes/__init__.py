@@ -7,9 +7,10 @@ from pathlib import Path
 
 from autosota.errors import MachineError, UsageError
 from autosota.ports import Executor
+from autosota.sandboxes.bubblewrap import BubblewrapExecutor
 from autosota.sandboxes.local import LocalExecutor
 
-_MAKERS: dict[str, Callable[[Path], Executor]] = {"local": LocalExecutor}
+_MAKERS: dict[str, Callable[[Path], Executor]] = {"bubblewrap": BubblewrapExecutor, "local": LocalExecutor}
 """Best first."""
 
 

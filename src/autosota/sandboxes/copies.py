@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from autosota.errors import MachineError
@@ -13,25 +14,23 @@ from autosota.sandboxes import files
 
 def make(tree: Tree, target: Path) -> None:
     """Copy base and overlay to `target`; deleted paths are gone and read-only ones are the base's. Raises MachineError."""
-    kept = _within(tree.read_only)
+    kept = Within(tree.read_only)
     try:
         files.copy(tree.base, target)
         for path in tree.deleted:
             if (parts := files.parts_of(path)) is not None and not kept(path) and not _through_link(target, parts):
                 files.remove(target.joinpath(*parts))
         if tree.overlay is not None:
-            files.copy(tree.overlay, target, leave_out=_conflicts(tree, kept))
+            files.copy(tree.overlay, target, leave_out=conflicts(tree))
     except OSError as error:
         raise MachineError(f"cannot copy the tree: {error}", "free space in the scratch folder") from None
 
 
-def _within(paths: tuple[str, ...]) -> _Within:
-    return _Within(frozenset(path.strip("/") for path in paths))
+class Within:
+    """A set of paths that stands for everything below them, too."""
 
-
-class _Within:
-    def __init__(self, paths: frozenset[str]) -> None:
-        self._paths = paths
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._paths = frozenset("/".join(files.parts_of(path) or ()) for path in paths) - {""}
 
     def __call__(self, path: str) -> bool:
         """Is the path, or a folder it lies in, one of them?"""
@@ -43,16 +42,18 @@ class _Within:
         return frozenset(str(parent) for path in self._paths for parent in PurePosixPath(path).parents)
 
 
-def _conflicts(tree: Tree, kept: _Within) -> set[str]:
+def conflicts(tree: Tree) -> set[str]:
     """Paths of the overlay that would replace something read-only, or a folder above it by something that is none."""
-    assert tree.overlay is not None
+    if tree.overlay is None:
+        return set()
+    kept = Within(tree.read_only)
     above = kept.above()
-    conflicts = set()
+    found = set()
     for path, entry in files.walk(tree.overlay):
         replaces = path in above and not entry.is_dir(follow_symlinks=False)
         if (kept(path) and os.path.lexists(tree.base / path)) or replaces:
-            conflicts.add(path)
-    return conflicts
+            found.add(path)
+    return found
 
 
 def _through_link(root: Path, parts: tuple[str, ...]) -> bool:
@@ -64,11 +65,11 @@ class Snapshot:
 
     def __init__(self, root: Path, leave_out: tuple[str, ...] = ()) -> None:
         self._root = root
-        self._leave_out = _within(leave_out)
+        self._leave_out = Within(leave_out)
         self._before = self._look()
 
     def _look(self) -> dict[str, tuple[int, ...]]:
-        found = {}
+        found: dict[str, tuple[int, ...]] = {}
         for path, entry in files.walk(self._root):
             if entry.is_dir(follow_symlinks=False) or self._leave_out(path):
                 continue

@@ -46,7 +46,11 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         end_all()
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        report = {"status": status, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_memory": usage.ru_maxrss * 1024}
+        report: dict[str, object] = {
+            "status": status,
+            "cpu_seconds": usage.ru_utime + usage.ru_stime,
+            "peak_memory": usage.ru_maxrss * 1024,
+        }
     except OSError as error:
         report = {"error": str(error)}
     os.write(status_fd, json.dumps(report).encode())

@@ -7,7 +7,7 @@ import os
 import selectors
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -231,14 +231,16 @@ class _Watch:
         with contextlib.suppress(ChildProcessError):
             _, status, usage = os.wait4(self.started.pid, 0)
             spent = Usage(cpu_seconds=usage.ru_utime + usage.ru_stime, peak_memory=usage.ru_maxrss * 1024)
-        total = self.started.report() or spent
+        total = self.started.report()
+        if total is None:
+            total = replace(spent, cpu_seconds=max(spent.cpu_seconds, self.usage.cpu_seconds))
         if total.breach is not None and self.ended == "exit":
             self.ended = total.breach
         return Outcome(
             status=status,
             ended=self.ended,
             seconds=self.seconds,
-            cpu_seconds=max(total.cpu_seconds, self.usage.cpu_seconds),
+            cpu_seconds=total.cpu_seconds,
             peak_memory=max(total.peak_memory or 0, self.peak) or None,
             stdout=self.captures[self.started.stdout],
             stderr=self.captures[self.started.stderr],

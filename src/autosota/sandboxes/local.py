@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class LocalSandbox:
         for path in tree.read_only:
             _forbid_writing(self._tree / path)
         self._before = copies.Snapshot(self._tree, tuple(targets))
+        self._running = threading.Lock()
         self._stop_read, self._stop_write = os.pipe()
 
     def _mount(self, mount: Mount) -> str:
@@ -82,7 +84,7 @@ class LocalSandbox:
     def run(self, command: Command) -> Execution:
         """See the port."""
         user = os.getuid()
-        now = None if user == 0 else sum(_owner(process.pid) == user for process in processes.everything())
+        now = None if user == 0 else processes.of_user(user)
         return run_launched(
             self._slot,
             command,
@@ -110,16 +112,11 @@ class LocalSandbox:
     def close(self) -> None:
         """End a command that still runs in another thread. The files go with the slot."""
         os.write(self._stop_write, b"x")
+        with self._running:
+            pass
         self._slot.end_processes()
         os.close(self._stop_write)
         os.close(self._stop_read)
-
-
-def _owner(pid: int) -> int:
-    try:
-        return Path(f"/proc/{pid}").stat().st_uid
-    except OSError:
-        return -1
 
 
 def _forbid_writing(path: Path) -> None:

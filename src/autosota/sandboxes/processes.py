@@ -54,6 +54,15 @@ def everything() -> Iterator[Process]:
             yield process
 
 
+def of_user(user: int) -> int:
+    """How many processes a user has."""
+    count = 0
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            count += name.isdigit() and Path("/proc", name).stat().st_uid == user
+    return count
+
+
 def tree(root: int) -> list[Process]:
     """A process and all its descendants, as far as the kernel still knows whose children they are."""
     found: list[Process] = []
