@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> tuple[float, ...]:
         return (low,) if math.isfinite(low) else ()
     rough = (high - low) / max(wanted, 1)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next((factor * power for factor in (1, 2, 2.5, 5) if factor * power >= rough * 0.999), 10 * power)
+    step = min((factor * power for factor in (1, 2, 2.5, 5, 10)), key=lambda known: abs(math.log(known / rough)))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     if last - first > 1000 or step == 0 or low + step == low:
         return (low, high)
@@ -108,7 +109,7 @@ def apart(places: Sequence[float], distance: float, low: float, high: float) -> 
     moved = [float(place) for place in places]
     for _ in range(50):
         still = True
-        for first, second in zip(order, order[1:], strict=False):
+        for first, second in itertools.pairwise(order):
             gap = moved[second] - moved[first]
             if gap < distance - 1e-6:
                 moved[first] -= (distance - gap) / 2

@@ -50,7 +50,8 @@ def code_analysis(facts: Facts) -> str:
             [plain(knob.name, 80), code(f"{knob.file}:{knob.line}", 200), code(scalar(knob.value)), plain(space(knob.space)),
              plain(knob.reason, 160)] for knob in analysis.knobs[:500]])]  # fmt: skip
         parts += ["## Levers" if analysis.sites else "", table(["lever", "where", "detail"], [
-            [plain(site.lever, 80), code(f"{site.file}:{site.line}", 200), plain(site.detail, 160)] for site in analysis.sites[:300]])]  # fmt: skip
+            [plain(site.lever, 80), code(f"{site.file}:{site.line}", 200), plain(site.detail, 160)]
+            for site in analysis.sites[:300]])]  # fmt: skip
         parts += ["\n".join(f"- {plain(note, 400)}" for note in analysis.notes[:60])]
     return document(parts)
 
@@ -127,6 +128,8 @@ def scores(facts: Facts) -> str:
         score = words.finite(entry.score)
         if entry.status == "improved" and score is not None and metric and (best is None or metric.gain(best, score) > 0):
             best = score
-        lines.append(json.dumps({"experiment": entry.number, "idea": entry.idea, "title": words.clip(entry.title, 200), "score": score,
-                                 "best": best, "status": entry.status, "commit": entry.commit}))  # fmt: skip
+        lines.append(json.dumps({
+            "experiment": entry.number, "idea": entry.idea, "title": words.clip(entry.title, 200), "score": score, "best": best,
+            "status": entry.status, "commit": entry.commit,
+        }))  # fmt: skip
     return "\n".join(lines) + "\n"

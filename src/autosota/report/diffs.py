@@ -83,9 +83,10 @@ def parse(diff: str) -> Patch:
             old, new, inside = int(head[1]), int(head[2]), True
             entry = Line("hunk", None, None, [("", raw[:LENGTH])])
         elif not inside:
-            entry = _header(current, raw)
-            if entry is None:
+            note = _header(current, raw)
+            if note is None:
                 continue
+            entry = note
         elif raw[:1] in ("+", "-", " "):
             entry, old, new = _line(current, raw, old, new)
         elif raw.startswith("\\"):

@@ -47,7 +47,7 @@ def _meaning(facts: Facts) -> str:
     if result.grade:
         lines.insert(0, f"- **{result.grade}**: {words.GRADES[result.grade]}")
     lines += [f"- **{plain(name, 60)}**: {plain(words.label(name), 400)}" for name in result.labels[:40]]
-    return "## What this says and what it does not\n\n" + "\n".join(lines)
+    return "## What a reader must know\n\n" + "\n".join(lines)
 
 
 def _evidence(facts: Facts) -> str:
@@ -67,7 +67,8 @@ def _evidence(facts: Facts) -> str:
         gain = result.gain
         parts.append(
             f"Gain {words.signed(gain.absolute, places)}, 95 % interval {words.signed(gain.low, places)} to "
-            f"{words.signed(gain.high, places)}, p = {words.number(gain.p)}, {words.count(gain.pairs, 'pair')}, attempt {gain.attempts}."
+            f"{words.signed(gain.high, places)}, p = {words.number(gain.p)}, {words.count(gain.pairs, 'pair')}, "
+            f"attempt {gain.attempts}."
         )
     if result and result.best and result.best.values and facts.metric:
         pairs = zip(facts.pair_names, result.baseline.values, result.best.values, strict=False)
@@ -76,7 +77,8 @@ def _evidence(facts: Facts) -> str:
             for name, old, new in list(pairs)[:100]], (1, 2, 3)))  # fmt: skip
     if result and result.secondary:
         parts.append(table(["secondary metric", "baseline", "best", "within its margin"], [
-            [plain(entry.name, 80), words.number(entry.baseline), words.number(entry.best), "yes" if entry.within_margin else "**no**"]
+            [plain(entry.name, 80), words.number(entry.baseline), words.number(entry.best),
+             "yes" if entry.within_margin else "**no**"]
             for entry in result.secondary[:100]], (1, 2)))  # fmt: skip
     return document(["## Evidence", *parts]) if any(parts) else ""
 

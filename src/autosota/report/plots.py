@@ -251,7 +251,7 @@ def pairs(before: Sequence[float], after: Sequence[float], names: Sequence[str],
         for name, first, second in zip(names, before, after, strict=False)
         if (old := words.finite(first)) is not None and (new := words.finite(second)) is not None
     ]
-    step, top, left, right = 30, 34, 110 if width > 600 else 84, width - 76
+    step, top, left, right = 30, 34, 124 if width > 600 else 116, width - 76
     shown = rows[:60]
     bottom = top + step * max(len(shown), 1)
     every = [value for _, old, new in shown for value in (old, new)]
@@ -281,26 +281,31 @@ def interval(gain: Gain, noise: float | None, metric: MetricSpec, *, width: int 
     ends = [0.0, middle, *(value for value in (low, high) if value is not None)]
     if noise:
         ends += [-noise, noise]
-    across = Scale(*widened(min(ends), max(ends), 0.12), 12, width - 12)
-    y = 32
+    across = Scale(*widened(min(ends), max(ends), 0.12), 10, width - 10)
+    top, y, floor = 26, 50, 76
     parts = []
     if noise:
         start, end = across(-noise), across(noise)
-        parts.append(element("rect", x=start, y=12.0, width=end - start, height=40.0, class_="band"))
-        parts.append(text("noise of one run", (start + end) / 2, 84, "tick middle") if end - start > 70 else "")
-    parts.append(line(across(0), 8, across(0), 56, "baseline"))
+        parts.append(element("rect", x=start, y=float(top), width=end - start, height=float(floor - top), class_="band"))
+        if end - start > 30:
+            parts.append(text("noise", (start + end) / 2, 16, "tick middle"))
+    parts.append(line(across(0), top, across(0), floor, "baseline"))
+    parts.append(line(10, floor, width - 10, floor, "axis"))
     if low is not None and high is not None:
-        parts.append(line(across(low), y, across(high), y, "whisker"))
-        parts += [line(across(end), y - 6, across(end), y + 6, "whisker") for end in (low, high)]
+        parts.append(line(across.bound(low), y, across.bound(high), y, "whisker"))
+        parts += [line(across(end), y - 8, across(end), y + 8, "whisker") for end in (low, high)]
     parts.append(
-        element("circle", cx=across(middle), cy=float(y), r=6.0, class_="point improved" if middle > 0 else "point worse")
+        element("circle", cx=across(middle), cy=float(y), r=7.0, class_="point improved" if middle > 0 else "point worse")
     )
-    marks = ticks(across.low, across.high, 4)
-    parts += [text(label, across(mark), 70, "tick middle") for mark, label in zip(marks, tick_labels(marks), strict=True)]
+    parts.append(text(words.signed(middle, words.decimals([middle], noise)), across(middle), 16, "name best middle"))
+    marks = ticks(across.low, across.high, 5)
+    for mark, label in zip(marks, tick_labels(marks), strict=True):
+        parts.append(line(across(mark), floor, across(mark), floor + 4, "axis"))
+        parts.append(text(label, across(mark), floor + 18, "tick middle"))
     told = (
         f"Gain in {metric.name}: {words.signed(middle)}, 95 % interval {words.signed(low)} to {words.signed(high)}; no gain is 0."
     )
-    return picture(parts, width, 90, "Gain with its 95 % interval", told, "interval")
+    return picture(parts, width, 98, "Gain with its 95 % interval", told, "interval")
 
 
 def strip(

@@ -19,13 +19,12 @@ def headline(facts: Facts) -> str:
     result = facts.result
     if result is None:
         return _unfinished(facts)
-    name = words.clip(result.metric.name, 60)
     change = _change(facts)
     if result.grade in ("CONFIRMED", "DISCLOSE"):
         price = ", at a price that stands beside it" if result.grade == "DISCLOSE" else ""
         return f"{change}, confirmed on {_pairs(facts)}{price}."
     if result.grade == "SUGGESTIVE":
-        return f"{change}, but this is not proven." if result.gain else f"{name} looks better, but this is not proven."
+        return f"{change}, but this is not proven."
     if result.grade == "UNCONFIRMED":
         return _nothing(facts)
     if result.grade == "REVIEW":
@@ -41,13 +40,12 @@ def _change(facts: Facts) -> str:
     name, gain = words.clip(result.metric.name, 60), result.gain
     before, after = words.finite(result.baseline.mean), words.finite(result.best.mean) if result.best else None
     if gain is None:
-        return f"{name} looks better"
+        return f"A better {name} in search"
     interval = f"95 % interval {words.signed(gain.low, facts.places)} to {words.signed(gain.high, facts.places)}"
-    told = f"a gain of {words.signed(gain.absolute, facts.places)} ({interval})"
-    if before is None or after is None:
-        return f"{name}: {told}"
-    verb = "rises" if after > before else "falls" if after < before else "stays"
-    return f"{name} {verb} from {words.number(before, facts.places)} to {words.number(after, facts.places)}: {told}"
+    moved = ""
+    if before is not None and after is not None:
+        moved = f", from {words.number(before, facts.places)} to {words.number(after, facts.places)}"
+    return f"A gain of {words.signed(gain.absolute, facts.places)} in {name}{moved} ({interval})"
 
 
 def _pairs(facts: Facts) -> str:
@@ -62,8 +60,8 @@ def _nothing(facts: Facts) -> str:
     gain = result.gain
     if gain is not None:
         return (
-            f"No gain found: on {_pairs(facts)} the best of {tried} differs by {words.signed(gain.absolute, facts.places)} "
-            f"(95 % interval {words.signed(gain.low, facts.places)} to {words.signed(gain.high, facts.places)}), which may be noise."
+            f"No gain found: on {_pairs(facts)} the best of {tried} differs by {words.signed(gain.absolute, facts.places)} (95 % "
+            f"interval {words.signed(gain.low, facts.places)} to {words.signed(gain.high, facts.places)}), which may be noise."
         )
     if result.experiments.total == 0:
         return "No gain found: nothing was tried."
@@ -117,7 +115,7 @@ class Audit:
 
 
 def audits(facts: Facts) -> list[Audit]:
-    """One entry per red line, and one for what is none of them where that occurred. A claim's own violations decide the status."""
+    """One entry per red line, and one for what is none of them where that occurred. The claim's violations decide the status."""
     judged = bool(facts.result and facts.result.grade) or any(entry.verdict for entry in facts.experiments)
     judged = judged or any(verdict for _, verdict in facts.ideas)
     titles = dict(words.RED_LINES)

@@ -1,13 +1,19 @@
-"""Numbers and judgments in words: formats, and what each grade, assurance, label and red line means.
-
-Pure functions of their arguments; nothing here reads a file. Text that comes from outside is bounded with `clip` before it is shown.
-"""
+"""Judgments in words: what each grade, assurance, label and red line means; and the formats, for those who tell about both."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable
+
+from autosota.formats import block as block
+from autosota.formats import clip as clip
+from autosota.formats import count as count
+from autosota.formats import decimals as decimals
+from autosota.formats import duration as duration
+from autosota.formats import finite as finite
+from autosota.formats import number as number
+from autosota.formats import percent as percent
+from autosota.formats import signed as signed
+from autosota.formats import size as size
 
 GRADES = {
     "CONFIRMED": "A gain above the noise, shown on fresh paired runs with seeds drawn after the candidate was frozen.",
@@ -30,7 +36,8 @@ GRADE_TONES = {
 """Grade → tone of the badge; the word itself always stands beside it."""
 
 ASSURANCES = {
-    "sealed": "Prediction and scoring ran as two processes on two trees. The candidate's code never saw the labels of the scored rows.",
+    "sealed": "Prediction and scoring ran as two processes on two trees. "
+    "The candidate's code never saw the labels of the scored rows.",
     "guarded": "One evaluation process in an isolated sandbox, protected files taken from the baseline, fresh seeds. "
     "The candidate's code and the scoring code shared that process.",
     "observed": "The evaluation ran without isolation, so nothing could be kept from the candidate. Never confirmed.",
@@ -71,8 +78,6 @@ STATUSES = {
 }
 """Experiment status → as people say it."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-
 
 def label(name: str) -> str:
     """What a label tells a reader, in a sentence; an unknown label gets a plain one."""
@@ -82,90 +87,3 @@ def label(name: str) -> str:
     if compute:
         return f"The candidate uses {compute[1]} times the baseline's computation."
     return "A reservation recorded by the Supervisor."
-
-
-def clip(text: object, limit: int = 300) -> str:
-    """`text` on one line, without control and direction-changing characters, at most `limit` characters."""
-    line = " ".join(_CONTROL.sub("\ufffd", str(text)[: limit * 8].replace("\r", "\n")).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def block(text: object, limit: int = 4000) -> str:
-    """`text` with its lines kept, control characters replaced, at most `limit` characters."""
-    clean = _CONTROL.sub("\ufffd", str(text)[: limit + 1].replace("\r\n", "\n").replace("\r", "\n"))
-    return clean if len(clean) <= limit else clean[:limit] + "\n…"
-
-
-def finite(value: object) -> float | None:
-    """The number, or None for what is none, is missing, or is not finite."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def decimals(values: Iterable[float | None], noise: float | None = None) -> int:
-    """How many decimals show a metric: two figures of its noise, else four of its largest value; 0 to 6."""
-    if noise is not None and math.isfinite(noise) and noise > 0:
-        return max(0, min(6, 1 - math.floor(math.log10(noise))))
-    sizes = [abs(value) for value in values if value is not None and math.isfinite(value) and value != 0]
-    return max(0, min(6, 3 - math.floor(math.log10(max(sizes))))) if sizes else 2
-
-
-def number(value: object, places: int | None = None) -> str:
-    """A value for people: fixed decimals where given, else four figures; "–" where there is none."""
-    known = finite(value)
-    if known is None:
-        return "–"
-    if places is not None and abs(known) < 1e15:
-        return f"{known:.{places}f}"
-    return f"{known:.4g}"
-
-
-def signed(value: object, places: int | None = None) -> str:
-    """Like `number`, with its sign and a true minus."""
-    known = finite(value)
-    if known is None:
-        return "–"
-    text = number(abs(known), places)
-    return text if not text.strip("0.") else ("+" if known > 0 else "−") + text
-
-
-def percent(value: object) -> str:
-    """A signed share as per cent with sensible decimals."""
-    known = finite(value)
-    if known is None:
-        return "–"
-    return f"{signed(known * 100, 1 if abs(known) < 1 else 0)} %"
-
-
-def duration(seconds: object) -> str:
-    """Seconds as people say them: "0.42 s", "38 s", "4 min 10 s", "2 h 05 min"."""
-    known = finite(seconds)
-    if known is None:
-        return "–"
-    if known < 9.95:
-        return f"{max(known, 0.0):.2g} s" if known >= 0.095 else f"{max(known, 0.0):.2f} s"
-    whole = round(known)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    minutes = round(known / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def count(amount: int, noun: str, plural: str = "") -> str:
-    """ "1 evaluation", "2 evaluations", "10,000 experiments"."""
-    return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}"
-
-
-def size(amount: int | None) -> str:
-    """Bytes as people say them."""
-    if amount is None:
-        return "–"
-    value = float(amount)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
