@@ -20,7 +20,7 @@ def main():
     config = Config(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Config)})
 
     images, labels = load_training()
-    network = train(images, labels, config, args.seed)
+    network = train(images, labels, **dataclasses.asdict(config), seed=args.seed)
 
     ids, test_images = load_test_images()
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
