@@ -151,8 +151,10 @@ class Search(Protocol):
     """What to try next. A pure function: same arguments, same answer."""
 
     def choose(
-        self, history: Sequence[Experiment], running: Sequence[Try], ideas: Sequence[Idea]
-    ) -> Try | Leap | Wait | Stop: ...
+        self, history: Sequence[Experiment], running: Sequence[Try], ideas: Sequence[Idea], *, leap: bool = True
+    ) -> Try | Leap | Wait | Stop:
+        """`leap=False`: the ideator was asked and has no structural idea left, so never answer `Leap`."""
+        ...
 
 
 # ── engines ───────────────────────────────────────────────────────────────────────────────────────────────────────────
