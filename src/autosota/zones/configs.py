@@ -1,0 +1,107 @@
+"""Keys of configuration files, options and constants that belong to the metric, the split or the data."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from autosota.redlines import source
+
+SUFFIXES = {".yaml", ".yml", ".toml", ".json", ".ini", ".cfg"}
+_NAMES = re.compile(
+    r"^((random_?)?seeds?|random_state|test_(size|fraction|ratio|frac|split|share|path|file|data|csv)|(val|train)_(path|file|data|csv)|"
+    r"n?_?splits?|split_\w+|\w+_split|folds?|n_folds|k_folds?|num_folds|stratify|data(set)?(_?(path|dir|root|folder|file|name|set|url))?|"
+    r"(eval\w*_)?metrics?|metric_\w+|eval_metrics?|label_(path|file|column)|target_column|test_start|test_end|n_test|num_test|holdout\w*)$",
+    re.IGNORECASE,
+)
+
+
+def named_for_protocol(name: str) -> bool:
+    """Does a key's own name say seed, split, data or metric?"""
+    return _NAMES.match(name.lstrip("-").replace("-", "_")) is not None
+
+
+def read(path: str, data: bytes) -> dict[str, object]:
+    """Dotted key → value of a YAML, TOML, JSON or INI file; empty where it cannot be read or is a list of data."""
+    content = source.text(data)
+    if content is None:
+        return {}
+    suffix = PurePosixPath(path).suffix.lower()
+    loaded: object
+    try:
+        if suffix in (".yaml", ".yml"):
+            loaded = _yaml(content)
+        elif suffix == ".toml":
+            loaded = tomllib.loads(content)
+        elif suffix == ".json":
+            loaded = json.loads(content)
+        else:
+            parser = configparser.ConfigParser(interpolation=None, strict=False)
+            parser.read_string(content)
+            loaded = {section: dict(parser[section]) for section in parser.sections()}
+    except (ValueError, RecursionError, configparser.Error):
+        return {}
+    return dict(_flatten(loaded, "", 0))
+
+
+def _yaml(content: str) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+
+
+def _flatten(value: object, prefix: str, depth: int) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict) and depth < 12:
+        for key, item in list(value.items())[:2000]:
+            yield from _flatten(item, f"{prefix}.{key}" if prefix else str(key), depth + 1)
+    elif prefix:
+        yield prefix, value
+
+
+def is_data(path: str, data: bytes) -> bool:
+    """A JSON file that holds records or numbers rather than settings."""
+    if not path.lower().endswith(".json"):
+        return False
+    if len(data) > 200_000:
+        return True
+    try:
+        loaded = json.loads(source.text(data) or "null")
+    except (ValueError, RecursionError):
+        return False
+    if isinstance(loaded, list):
+        return len(loaded) > 20 or any(isinstance(item, dict) for item in loaded)
+    return isinstance(loaded, dict) and any(isinstance(item, list) and len(item) > 50 for item in loaded.values())
+
+
+def protected_keys(keys: Mapping[str, object], used: set[str]) -> list[str]:
+    """Keys that the protocol fixes: by their own name, or because protected code uses them."""
+    found = []
+    for key in keys:
+        parts = key.split(".")
+        if (
+            named_for_protocol(parts[-1])
+            or any(named_for_protocol(part) and part.lower() in ("data", "dataset", "split") for part in parts[:-1])
+            or used & {parts[-1], key}
+        ):
+            found.append(key)
+    return found
+
+
+def options(module: source.Module) -> dict[str, ast.Call]:
+    """Option string → the `add_argument` or click `option` call that declares it."""
+    found = {}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and source.dotted(node.func).rsplit(".", 1)[-1] in ("add_argument", "option"):
+            names = [item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+            long = [name for name in names if name.startswith("--")] or names
+            if long:
+                found[long[0]] = node
+    return found
