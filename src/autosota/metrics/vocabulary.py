@@ -15,7 +15,8 @@ _HIGHER = """accuracy acc precision recall sensitivity specificity f1 fscore fme
     matthews r2 rsquared pearson spearman kendall correlation corr silhouette ari rand randindex nmi ami purity
     vmeasure homogeneity completeness calinskiharabasz modularity reward return score success win winrate elo
     throughput speedup fps coverage likelihood loglikelihood elbo inception fidelity top1 top5 pass utility profit
-    sharpe solved concordance cindex explainedvariance tpr tnr ppv npv lift"""
+    sharpe solved concordance cindex explainedvariance tpr tnr ppv npv lift
+    pesq stoi csig cbak covl sdr sisdr sisnr mos vmaf"""
 _LOWER = """error err errors loss mse mae rmse rmsle msle mape smape mase wmape rmspe rse medae nrmse wape msis crps pinball
     perplexity ppl nll bpb bpc bpd ece mce brier fid kid lpips wer cer ter eer mer deviance regret inertia distortion
     daviesbouldin time seconds secs runtime latency duration elapsed minutes hours ms memory flops macs params

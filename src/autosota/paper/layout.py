@@ -14,8 +14,9 @@ from autosota.records import Link, Section, Table
 _KNOWN = frozenset(
     ("abstract", "introduction", "related work", "background", "method", "methods", "methodology", "approach", "experiments",
      "experimental setup", "experimental results", "evaluation", "results", "discussion", "conclusion", "conclusions",
-     "limitations", "references", "bibliography", "acknowledgments", "acknowledgements", "acknowledgment", "acknowledgement", "appendix",
-     "broader impact", "data availability", "code availability", "supplementary material", "conclusion and future work")
+     "limitations", "references", "bibliography", "acknowledgments", "acknowledgements", "acknowledgment", "acknowledgement",
+     "appendix", "broader impact", "data availability", "code availability", "supplementary material",
+     "conclusion and future work")
 )  # fmt: skip
 _NUMBERED = re.compile(r"^(?:(\d{1,2}(?:\.\d{1,2}){0,3})\.?|([IVX]{1,5})\.|([A-Z](?:\.\d{1,2}){0,3})\.?)\s+([A-Z“\"].{1,90})$")
 _ABSTRACT = re.compile(r"^abstract\s*[.:—–-]+\s*(.*)$", re.IGNORECASE)
