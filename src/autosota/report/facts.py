@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -202,6 +203,17 @@ class Facts:
         return found
 
     @property
+    def machine(self) -> list[tuple[str, str]]:
+        """Sandbox, machine and versions as protocol.toml and run.toml tell them: (name, text)."""
+        try:
+            lock: dict[str, Any] = tomllib.loads(self.protocol)
+        except tomllib.TOMLDecodeError:
+            lock = {}
+        found = [("Sandbox", lock.get("sandbox") or _at(self.config, "settings", "sandbox"))]
+        found += [("Machine", _at(self.config, "machine", "system")), ("autosota", _at(self.config, "versions", "autosota"))]
+        return [(name, words.clip(value, 120)) for name, value in found if isinstance(value, (str, int)) and value]
+
+    @property
     def pair_names(self) -> list[str]:
         """One name per confirmation pair: its seed where the ledger tells, else its number."""
         values = self.result.best.values if self.result and self.result.best else ()
@@ -215,6 +227,14 @@ class Facts:
             if len(found) == len(values):
                 return [f"seed {seed}" for seed in found]
         return [f"pair {index}" for index in range(1, len(values) + 1)]
+
+
+def _at(table: Mapping[str, Any], *keys: str) -> object:
+    """The value at nested keys of a table that may have another shape; None where there is none."""
+    value: object = table
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def gather(store: Store) -> Facts:

@@ -107,6 +107,8 @@ class Audit:
 
     id: str
     title: str
+    text: str
+    """The rule in words."""
     status: str
     """"cleared", "rejected", "review", "disclosed", "noted" or "not judged"."""
     found: Sequence[tuple[str, Violation]]
@@ -118,9 +120,11 @@ def audits(facts: Facts) -> list[Audit]:
     """One entry per red line, and one for what is none of them where that occurred. The claim's violations decide the status."""
     judged = bool(facts.result and facts.result.grade) or any(entry.verdict for entry in facts.experiments)
     judged = judged or any(verdict for _, verdict in facts.ideas)
-    titles = dict(words.RED_LINES)
+    from autosota import redlines
+
+    known = {line.id: line for line in redlines.ALL}
     table = []
-    for key in [*titles, None]:
+    for key in [*known, None]:
         found = [(place, violation) for place, violation in facts.violations if violation.red_line == key]
         if key is None and not found:
             continue
@@ -130,7 +134,8 @@ def audits(facts: Facts) -> list[Audit]:
             if action in claimed:
                 status = word
         found.sort(key=lambda pair: pair[0] != "the claim")
-        table.append(Audit(key or "–", titles.get(key or "", "It runs, on every seed"), status, found[:40], len(found)))
+        title, text = (known[key].title, known[key].text) if key else ("It runs, on every seed", "")
+        table.append(Audit(key or "–", title, text, status, found[:40], len(found)))
     return table
 
 

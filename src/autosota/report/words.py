@@ -58,17 +58,6 @@ LABELS = {
 }
 """Label → what a reader must know. `compute-x2.0` and its like are explained by `label`."""
 
-RED_LINES = {
-    "R1": "Metric parameters and aggregation stay as they are",
-    "R2": "The evaluation script and its measurement stay as they are",
-    "R3": "Outputs come from the model, for every row",
-    "R4": "Every reported metric counts; no hidden trade-off",
-    "R5": "Splits stay apart; nothing leaks from the test data",
-    "R6": "The data stay as they are",
-    "R7": "The paper's own constraints hold",
-}
-"""Red line → title, where the rule itself is not at hand."""
-
 STATUSES = {
     "improved": "improved",
     "not_improved": "not improved",
