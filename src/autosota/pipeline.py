@@ -87,6 +87,12 @@ def replicate(parts: Parts) -> tuple[Case, Workspace]:
     rubric = _stage(parts, "objective", Rubric, store.rubric, lambda: _objective(parts, task, environment, make_evaluation))
     baseline = _stage(parts, "baseline", Baseline, store.baseline, lambda: _baseline(parts, environment, rubric, make_evaluation))
     rubric = _score(parts, rubric, environment, baseline)
+    primary = rubric.primary
+    parts.progress.baseline(
+        primary, mean=baseline.mean.get(primary.name), noise=baseline.noise.get(primary.name), runs=len(baseline.measurements)
+    )
+    for note in baseline.notes:
+        parts.progress.note(note)
     packages = {package.name: package.version for package in environment.recipe.packages}
     tree = workspace.tree(environment.commit)
     return Case(rubric=rubric, environment=environment, baseline=baseline, analysis=None, tree=tree, packages=packages), workspace
@@ -159,8 +165,10 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
         evaluation=evaluation, workspace=workspace, store=store, engine=parts.engine, progress=parts.progress,
         seeds=plan.draw("search", _search_seeds(case, config.trials)), protocol=lock,
     )  # fmt: skip
+    deadline = _deadline(parts, case)
+    parts.progress.budget(evaluations=config.trials, seconds=deadline - time.monotonic() if deadline is not None else None)
     parts.progress.stage("search", f"{config.trials} evaluations of candidates, {len(store.ideas())} ideas")
-    reason = scheduler.explore(Budget(trials=config.trials, deadline=_deadline(parts, case), target=config.target))
+    reason = scheduler.explore(Budget(trials=config.trials, deadline=deadline, target=config.target))
     parts.progress.note(reason)
     parts.progress.stage("confirmation", "fresh seeds, both arms")
     confirmed = scheduler.confirm(plan)
@@ -211,9 +219,9 @@ def _conclude(parts: Parts, case: Case, workspace: Workspace, confirmed: Confirm
     confirmation = confirmed.confirmation if confirmed else None
     before = confirmation.baseline if confirmation and confirmation.baseline else (baseline.measurements if baseline else ())
     patch = None
-    if confirmed and confirmed.experiment.commit:
+    if confirmed:
         patch = PATCH
-        commit = confirmed.experiment.commit
+        commit = confirmed.commit
         store.write(PATCH, workspace.diff(case.environment.commit, commit))
         workspace.tag("_best", commit)
         shutil.rmtree(store.folder / OPTIMIZED, ignore_errors=True)
@@ -253,7 +261,7 @@ def _best(confirmed: Confirmed | None, metric: MetricSpec) -> BestSummary | None
         return None
     values = tuple(m.values[metric.name] for m in confirmed.confirmation.best if m.ok)
     return BestSummary(
-        experiment=confirmed.experiment.number, values=values,
+        experiment=confirmed.experiment.number if confirmed.experiment else None, values=values,
         mean=mean(values) if values else None, std=deviation(values) if len(values) > 1 else None,
     )  # fmt: skip
 

@@ -67,7 +67,9 @@ class Budget:
 class Confirmed:
     """A candidate with the outcome of its confirmation."""
 
-    experiment: Experiment
+    experiment: Experiment | None
+    """None where the change came from outside (audit)."""
+    commit: str
     confirmation: Confirmation
 
 
@@ -113,8 +115,8 @@ class Scheduler:
         self.ideas = {idea.id: idea for idea, verdict in self.store.ideas() if verdict is None or verdict.status != "rejected"}
         self._measure_baseline()
         try:
-            while (reason := self._spent(budget)) is None:
-                if len(self._running) >= self.engine.workers:
+            while (reason := self._spent(budget)) is None or self._running:
+                if reason is not None or len(self._running) >= self.engine.workers:
                     self._collect()
                     continue
                 choice = self._choose()
@@ -230,21 +232,25 @@ class Scheduler:
         """
         found: list[Confirmed] = []
         for experiment in self._candidates():
-            attempt = self.store.attempt(experiment.commit or "")
-            if attempt > _ATTEMPTS:
-                break
-            seeds = plan.draw("confirm", statistics.LOOKS[-1], f"{self.protocol}|{attempt}")
             commit = experiment.commit or ""
-            self.progress.note(f"confirming experiment {experiment.number}, attempt {attempt}")
-            confirmation = self.supervisor.confirm(
-                commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
-                verdict=experiment.verdict, items=self.evaluation.items, searched=True,
-            )  # fmt: skip
-            found.append(Confirmed(experiment, confirmation))
+            if self.store.attempt(commit) > _ATTEMPTS:
+                break
+            confirmation = self.confirm_commit(plan, commit, experiment.verdict, searched=True)
+            found.append(Confirmed(experiment, commit, confirmation))
             if confirmation.grade in ("CONFIRMED", "REVIEW", "SUGGESTIVE"):
                 break
         order = ("CONFIRMED", "DISCLOSE", "SUGGESTIVE", "REVIEW", "UNCONFIRMED", "REJECTED")
         return min(found, key=lambda item: order.index(item.confirmation.grade), default=None)
+
+    def confirm_commit(self, plan: SeedPlan, commit: str, verdict: Verdict | None, *, searched: bool) -> Confirmation:
+        """One attempt at one frozen candidate. `searched`: it was chosen by the metric that is confirmed here."""
+        attempt = self.store.attempt(commit)
+        seeds = plan.draw("confirm", statistics.LOOKS[-1], f"{self.protocol}|{attempt}")
+        self.progress.note(f"attempt {attempt} at a confirmation")
+        return self.supervisor.confirm(
+            commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
+            verdict=verdict, items=self.evaluation.items, searched=searched,
+        )  # fmt: skip
 
     def _candidates(self) -> list[Experiment]:
         """Improved experiments, best first, one of a commit; then those that were better at a price."""
@@ -261,7 +267,11 @@ class Scheduler:
             return lambda: (self.evaluation.measure(commit, seed, "confirm"),)
 
         pending = [self.engine.submit(job(commit, seed)) for commit, seed in jobs]
-        return [item.result()[0] for item in pending]
+        found = []
+        for item in pending:
+            found.append(item.result()[0])
+            self.progress.evaluated()
+        return found
 
     # ── ideas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
