@@ -57,8 +57,13 @@ class BubblewrapExecutor:
     name = "bubblewrap"
     isolated = True
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, *, drop: bool = True, overlays: bool = True, groups: bool = True) -> None:
+        """`drop`, `overlays`, `groups`: False leaves out the better of two ways, as on a machine that lacks it (see `Mode`).
+
+        Raises MachineError if nothing starts here.
+        """
         self._scratch = scratch.absolute()
+        self._allowed = Mode("", drop, overlays, groups)
         self._lock = threading.Lock()
         self._etc: dict[bool, Path] = {}
         slots.sweep(self._scratch)
@@ -70,10 +75,11 @@ class BubblewrapExecutor:
     def _probe(self) -> Mode:
         """The first mode in which a command really runs. Raises MachineError with what went wrong last."""
         problem = "no bwrap found"
-        groups = cgroups.available()
+        groups = self._allowed.groups and cgroups.available()
+        can_drop = self._allowed.dropped and os.geteuid() == 0 and shutil.which("setpriv") is not None
         for binary in binaries():
-            for dropped in (True, False) if os.geteuid() == 0 and shutil.which("setpriv") else (False,):
-                for overlays in (True, False):
+            for dropped in (True, False) if can_drop else (False,):
+                for overlays in (True, False) if self._allowed.overlays else (False,):
                     self.mode = Mode(binary, dropped, overlays, groups)
                     try:
                         self._try()
@@ -187,7 +193,7 @@ class BubblewrapSandbox:
             descriptor = os.pidfd_open(inside)
             try:
                 self._bind_limits(inside, command.limits, group)
-                gauge = cgroups.Since(group) if group is not None else TreeGauge(inside)
+                gauge = cgroups.Since(group) if group is not None else TreeGauge(inside, command.limits)
                 start.release()
                 outcome = supervise(
                     Started(

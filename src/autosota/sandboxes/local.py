@@ -11,8 +11,8 @@ from pathlib import Path
 from autosota.errors import MachineError
 from autosota.ports import Command, Execution, Sandbox, Tree
 from autosota.records import Mount, Recipe
-from autosota.sandboxes import copies, files, processes, slots
-from autosota.sandboxes.trees import resource_limits, run_launched
+from autosota.sandboxes import cgroups, copies, files, slots
+from autosota.sandboxes.trees import run_launched
 from autosota.sandboxes.variables import variables
 
 
@@ -27,16 +27,19 @@ class LocalExecutor:
     isolated = False
     overlays = False
 
-    def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
-        slots.sweep(scratch)
+    def __init__(self, scratch: Path, *, groups: bool = True) -> None:
+        """`groups`: False leaves control groups out, as on a machine that lacks them."""
+        self._scratch = scratch.absolute()
+        slots.sweep(self._scratch)
+        cgroups.sweep()
+        self.groups = groups and cgroups.available()
 
     @contextlib.contextmanager
     def open(self, tree: Tree, *, recipe: Recipe, mounts: Sequence[Mount] = (), network: bool = False) -> Iterator[Sandbox]:
         """A sandbox on a copy of `tree`; the network is always there. Raises MachineError if it cannot be made."""
         slot = slots.take(self._scratch, self.name)
         try:
-            sandbox = LocalSandbox(slot, tree, recipe, mounts)
+            sandbox = LocalSandbox(slot, tree, recipe, mounts, groups=self.groups)
             try:
                 yield sandbox
             finally:
@@ -48,8 +51,8 @@ class LocalExecutor:
 class LocalSandbox:
     """A copy of a tree."""
 
-    def __init__(self, slot: slots.Slot, tree: Tree, recipe: Recipe, mounts: Sequence[Mount]) -> None:
-        self._slot, self._recipe = slot, recipe
+    def __init__(self, slot: slots.Slot, tree: Tree, recipe: Recipe, mounts: Sequence[Mount], *, groups: bool) -> None:
+        self._slot, self._recipe, self._groups = slot, recipe, groups
         self._tree = slot.folder / "workspace"
         self.root = str(self._tree)
         copies.make(tree, self._tree)
@@ -66,6 +69,8 @@ class LocalSandbox:
 
     def _mount(self, mount: Mount) -> str:
         """Show a mount; its path in the tree."""
+        if not Path(mount.source).exists():
+            raise MachineError(f"cannot mount {mount.source}: it does not exist", "correct the path in [mounts] of the task file")
         target = mount.target.removeprefix(self.root + "/")
         parts = files.parts_of(target)
         if parts is None:
@@ -83,8 +88,10 @@ class LocalSandbox:
 
     def run(self, command: Command) -> Execution:
         """See the port."""
-        user = os.getuid()
-        now = None if user == 0 else processes.of_user(user)
+        with self._running:
+            return self._run(command)
+
+    def _run(self, command: Command) -> Execution:
         return run_launched(
             self._slot,
             command,
@@ -98,7 +105,8 @@ class LocalSandbox:
                 marker=self._slot.marker,
             ),
             written=self._written,
-            bounds=resource_limits(command.limits, memory_bound=False, processes_now=now),
+            group=cgroups.create() if self._groups else None,
+            user=os.getuid(),
         )
 
     def read(self, path: str, limit: int = 64 * 2**20) -> bytes | None:

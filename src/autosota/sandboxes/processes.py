@@ -63,11 +63,11 @@ def of_user(user: int) -> int:
     return count
 
 
-def tree(root: int) -> list[Process]:
-    """A process and all its descendants, as far as the kernel still knows whose children they are."""
+def tree(root: int, most: int) -> list[Process]:
+    """A process and its descendants, as far as the kernel still knows whose children they are; looking ends after `most`."""
     found: list[Process] = []
     pending = [root]
-    while pending:
+    while pending and len(found) < most:
         pid = pending.pop()
         if (process := look(pid)) is None:
             continue

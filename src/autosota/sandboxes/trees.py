@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from autosota.errors import MachineError
 from autosota.ports import Command, Execution, Limits
-from autosota.sandboxes import launcher, processes
+from autosota.sandboxes import cgroups, launcher, processes
 from autosota.sandboxes.limits import Started, Usage, supervise
 from autosota.sandboxes.slots import Slot
 
@@ -40,19 +41,18 @@ def resource_limits(limits: Limits, *, memory_bound: bool, processes_now: int | 
 class TreeGauge:
     """Adds up /proc over a process and its descendants."""
 
-    def __init__(self, root: int, own: int = 1) -> None:
+    def __init__(self, root: int, limits: Limits) -> None:
         self._root = root
-        self._own = own
-        self._cpu: dict[int, float] = {}
+        self._most = 100_000 if limits.processes is None else limits.processes + 16
 
     def read(self) -> Usage:
-        """Memory is the sum of resident sizes, so shared pages count more than once. CPU time of a process that ended between
+        """The root itself is not counted, but for its CPU time. Memory is the sum of resident sizes, so shared pages count more than once. CPU time of a process that ended between
         two looks is in its parent's figures as soon as that has waited for it."""
-        found = processes.tree(self._root)
+        found = processes.tree(self._root, self._most)
         memory = sum(process.resident for process in found if process.pid != self._root)
         cpu = sum(process.cpu_seconds for process in found)
         alive = sum(process.state not in "ZX" for process in found)
-        return Usage(cpu_seconds=cpu, memory=memory, processes=max(0, alive - self._own), peak_memory=None)
+        return Usage(cpu_seconds=cpu, memory=memory, processes=max(0, alive - 1))
 
 
 def run_launched(
@@ -63,10 +63,15 @@ def run_launched(
     folder: Path,
     variables: Mapping[str, str],
     written: Sequence[Path],
-    bounds: Mapping[str, int],
+    group: cgroups.Group | None,
+    user: int,
     confinement: Mapping[str, object] | None = None,
 ) -> Execution:
-    """Run a command under the launcher. Raises MachineError if it cannot be started."""
+    """Run a command under the launcher, as `user`. Raises MachineError if it cannot be started."""
+    if group is not None:
+        group.bound(command.limits)
+    now = None if group is not None or user == 0 else processes.of_user(user)
+    bounds = resource_limits(command.limits, memory_bound=group is not None, processes_now=now)
     specification = {
         "arguments": ["/bin/sh", "-c", command.line],
         "folder": str(folder),
@@ -74,21 +79,32 @@ def run_launched(
         "limits": dict(bounds),
         **(confinement or {}),
     }
-    pid, stdout, stderr, result = _launch(json.dumps(specification).encode("utf-8", "surrogateescape"))
+    pid, stdout, stderr, result, send = _launch(group)
     slot.note_session(pid)
+    gauge: cgroups.Since | TreeGauge = TreeGauge(pid, command.limits)
+    if group is not None:
+        group.add(pid)
+        gauge = cgroups.Since(group)
+    with contextlib.suppress(BrokenPipeError), os.fdopen(send, "wb") as stream:
+        stream.write(json.dumps(specification).encode("ascii"))
     reported: dict[str, object] = {}
 
     def report() -> Usage | None:
         reported.update(_read_report(result))
+        counted = gauge.read() if group is not None else None
         if "cpu_seconds" not in reported:
-            return None
-        return Usage(cpu_seconds=float(str(reported["cpu_seconds"])), peak_memory=int(str(reported["peak_memory"])))
+            return counted
+        seconds, peak = float(str(reported["cpu_seconds"])), int(str(reported["peak_memory"]))
+        return replace(counted, cpu_seconds=seconds) if counted else Usage(cpu_seconds=seconds, peak_memory=peak)
 
-    started = Started(pid, stdout, stderr, _ender(pid, slot), TreeGauge(pid), written, report)
+    started = Started(pid, stdout, stderr, _ender(pid, slot, group), gauge, written, report)
     try:
         outcome = supervise(started, command, stop)
     finally:
         os.close(result)
+        if group is not None:
+            group.end()
+            group.remove()
     if "error" in reported:
         raise MachineError(f"the sandbox could not start: {reported['error']}", "choose another one with --sandbox")
     status = int(str(reported.get("status", outcome.status)))
@@ -96,24 +112,25 @@ def run_launched(
     return outcome.execution(code if code >= 0 else 128 - code)
 
 
-def _launch(specification: bytes) -> tuple[int, int, int, int]:
-    """Start the launcher: its pid and the read ends of stdout, stderr and its report."""
+def _launch(group: cgroups.Group | None) -> tuple[int, int, int, int, int]:
+    """Start the launcher: its pid, the read ends of stdout, stderr and its report, and the end that takes the specification."""
     specification_read, specification_write = os.pipe()
     result_read, result_write = os.pipe()
     stdout_read, stdout_write = os.pipe()
     stderr_read, stderr_write = os.pipe()
     inherited = (specification_read, result_write, stdout_write, stderr_write)
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", launcher.__file__, str(specification_read), str(result_write)],
-            stdin=subprocess.DEVNULL,
-            stdout=stdout_write,
-            stderr=stderr_write,
-            env={},
-            cwd="/",
-            pass_fds=(specification_read, result_write),
-            start_new_session=True,
-        )
+        with group.joined() if group is not None else contextlib.nullcontext():
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", launcher.__file__, str(specification_read), str(result_write)],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout_write,
+                stderr=stderr_write,
+                env={},
+                cwd="/",
+                pass_fds=(specification_read, result_write),
+                start_new_session=True,
+            )
     except OSError as error:
         for descriptor in (specification_write, result_read, stdout_read, stderr_read):
             os.close(descriptor)
@@ -122,12 +139,10 @@ def _launch(specification: bytes) -> tuple[int, int, int, int]:
         for descriptor in inherited:
             os.close(descriptor)
     process.returncode = 0  # reaped by wait4, not by Popen
-    with contextlib.suppress(BrokenPipeError), os.fdopen(specification_write, "wb") as stream:
-        stream.write(specification)
-    return process.pid, stdout_read, stderr_read, result_read
+    return process.pid, stdout_read, stderr_read, result_read, specification_write
 
 
-def _ender(pid: int, slot: Slot) -> Callable[[], None]:
+def _ender(pid: int, slot: Slot, group: cgroups.Group | None) -> Callable[[], None]:
     """First asks the launcher, which knows every descendant. If it is gone or does not manage, by marker."""
     asked: list[float] = []
 
@@ -136,6 +151,8 @@ def _ender(pid: int, slot: Slot) -> Callable[[], None]:
             os.kill(pid, signal.SIGTERM)
         if asked and time.monotonic() - asked[0] > 5.0:
             slot.end_processes()
+            if group is not None:
+                group.end()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         asked.append(time.monotonic())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from autosota.records import Mount, Recipe
 
@@ -67,7 +67,14 @@ def environment(recipe: Recipe) -> Iterator[str]:
         if not name or any(folder.is_relative_to(other) for other in seen) or not folder.is_absolute():
             continue
         seen.append(folder)
+        yield from folders_above(name)
         yield from ("--ro-bind", name, name)
+
+
+def folders_above(target: str) -> Iterator[str]:
+    """Make the folders above a mount passable: bwrap itself makes them for their owner only."""
+    for folder in reversed(PurePosixPath(target).parents[:-1]):
+        yield from ("--dir", str(folder))
 
 
 def mounted(mounts: Sequence[Mount]) -> Iterator[tuple[str, str, bool]]:

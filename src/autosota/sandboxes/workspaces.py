@@ -98,7 +98,7 @@ def _points(
         if target.startswith(view.WORKSPACE + "/"):
             points.append(_Point(target.removeprefix(view.WORKSPACE + "/"), Path(source), writable))
         else:
-            elsewhere += ["--bind" if writable else "--ro-bind", source, target]
+            elsewhere += [*view.folders_above(target), "--bind" if writable else "--ro-bind", source, target]
     return points, elsewhere
 
 
