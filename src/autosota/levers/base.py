@@ -76,6 +76,11 @@ class View:
             self._parsed[path] = Source.read(path, self._tree.get(path))
         return self._parsed[path]
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path of the tree."""
+        return tuple(self._tree)
+
     def raw(self, path: str) -> bytes:
         """A file's bytes, empty if absent."""
         return self._tree.get(path) or b""

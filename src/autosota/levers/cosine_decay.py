@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from autosota.levers.base import Place, PythonLever, View
-from autosota.levers.loops import Loop, loops, rate_like, scheduled
+from autosota.levers.loops import Loop, loops, rate_like, scheduled, scheduled_text
 from autosota.levers.source import Edits, Source, keyword
 from autosota.records import Level, Risk, Scope
 
@@ -31,11 +31,13 @@ class CosineDecay(PythonLever):
 
     def places(self, source: Source, view: View) -> Iterator[Place]:
         yield from self._library(source)
-        for loop in loops(source):
+        for loop in loops(source, view):
             if not scheduled(loop) and not view.mentions(_SCHEDULERS):
                 edits = Edits(source)
                 if loop.optimizers:
                     self._torch(loop, edits)
+                elif loop.own_optimizers:
+                    self._object(loop, edits)
                 else:
                     self._arrays(loop, edits)
                 yield Place(loop.node.lineno, f"loop in {loop.where}", edits)
@@ -68,6 +70,15 @@ class CosineDecay(PythonLever):
             f"for group in {optimizer}.param_groups:",
             f'    group["lr"] = group.setdefault("initial_lr", group["lr"]) * {factor}',
         )
+
+    def _object(self, loop: Loop, edits: Edits) -> None:
+        optimizer = loop.own_optimizers[0]
+        if len(loop.own_optimizers) != 1 or scheduled_text(optimizer.text):
+            edits.failed = "more than one optimizer, or one that changes its rate itself"
+            return
+        rate, initial = f"{optimizer.name}.{optimizer.rate}", loop.source.fresh("initial_rate")
+        edits.before(loop.node, f"{initial} = {rate}")
+        edits.before(loop.node.body[0], f"{rate} = {initial} * {self._factor(loop, edits)}")
 
     def _arrays(self, loop: Loop, edits: Edits) -> None:
         source = loop.source

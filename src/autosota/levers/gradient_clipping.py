@@ -34,20 +34,13 @@ class GradientClipping(PythonLever):
         if _HAS.search(source.text):
             return
         for call in source.calls():
+            model = self._model(source, call)
             statement = source.statement(call)
-            if not (isinstance(call.func, ast.Attribute) and call.func.attr == "step" and isinstance(statement, ast.Expr)):
-                continue
-            owner = source.segment(call.func.value)
-            models = list(dict.fromkeys(re.findall(r"([\w.]+)\.parameters\(\)", source.text)))
-            local = models[0].split(".")[0] if len(models) == 1 else ""
-            function = source.function(call)
-            if "opt" in owner.lower() and local and (local == "self" or any(
-                isinstance(each, ast.Name | ast.arg) and getattr(each, "id", getattr(each, "arg", "")) == local for each in ast.walk(function)
-            )) and re.search(r"\.backward\(", source.text):  # fmt: skip
+            if model and isinstance(statement, ast.Expr):
                 edits = Edits(source)
-                edits.before(statement, f"{edits.use('torch')}.nn.utils.clip_grad_norm_({models[0]}.parameters(), 1.0)")
+                edits.before(statement, f"{edits.use('torch')}.nn.utils.clip_grad_norm_({model}.parameters(), 1.0)")
                 yield Place(call.lineno, f"step in {source.scope(call) or 'module'}", edits)
-        for loop in loops(source):
+        for loop in loops(source, view):
             plain = [update for update in loop.own if update.direction is not None]
             if plain and _UNSTABLE.search(source.text):
                 edits = Edits(source)
@@ -57,6 +50,17 @@ class GradientClipping(PythonLever):
                     if update.direction is not None:
                         edits.wrap(update.direction, "(", f") * min(1.0, 5.0 / ({numpy}.linalg.norm({direction}) + 1e-12))")
                 yield Place(loop.node.lineno, f"loop in {loop.where}", edits)
+
+    def _model(self, source: Source, call: ast.Call) -> str:
+        """The one torch model of the file, where the call is its optimizer's step and the model is in reach."""
+        if not (isinstance(call.func, ast.Attribute) and call.func.attr == "step" and ".backward(" in source.text):
+            return ""
+        models = set(re.findall(r"([\w.]+)\.parameters\(\)", source.text))
+        if "opt" not in source.segment(call.func.value).lower() or len(models) != 1:
+            return ""
+        model = models.pop()
+        local = {each.id for each in ast.walk(source.function(call)) if isinstance(each, ast.Name)}
+        return model if model.split(".")[0] in local else ""
 
 
 LEVER = GradientClipping()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from autosota.levers.base import View
 from autosota.levers.source import Function, Source, names_in
 
 RATE = re.compile(
@@ -37,6 +38,19 @@ class Update:
 
 
 @dataclass(frozen=True)
+class OwnOptimizer:
+    """An object of a class of the repository that holds a learning rate and changes arrays in place."""
+
+    name: str
+    rate: str
+    """Attribute with the learning rate."""
+    parameters: str
+    """Attribute with the list of arrays it changes in place, "" where that cannot be told."""
+    text: str
+    """The class's text."""
+
+
+@dataclass(frozen=True)
 class Loop:
     """An outermost loop over a range that trains."""
 
@@ -49,6 +63,9 @@ class Loop:
     """Updates in the loop itself, and in methods of the same class and functions of the same file that it calls."""
     optimizers: tuple[str, ...]
     """Texts of the torch optimizers that step in the loop, or in a function it hands them to."""
+
+    own_optimizers: tuple[OwnOptimizer, ...] = ()
+    """Objects of the repository's own optimizer classes that the loop calls."""
 
     @property
     def function(self) -> Function | ast.Module:
@@ -81,6 +98,10 @@ class Loop:
         if self.start == "0":
             return f"{counter} / {_factor(self.stop)}"
         return f"({counter} - {_factor(self.start)}) / ({self.stop} - {_factor(self.start)})"
+
+    def second_half(self, counter: str) -> str:
+        """Condition that holds in the second half of the rounds."""
+        return f"2 * {counter} >= {self.stop}" + (f" + {_factor(self.start)}" if self.start != "0" else "")
 
 
 def _factor(text: str) -> str:
@@ -143,7 +164,7 @@ def updates_in(source: Source, root: ast.AST) -> list[Update]:
     return [update for node in source.walk(root) if (update := update_of(source, node))]
 
 
-def loops(source: Source) -> Iterator[Loop]:
+def loops(source: Source, view: View) -> Iterator[Loop]:
     """Outermost training loops of a file."""
     for node in source.walk():
         if not isinstance(node, ast.For) or node.orelse:
@@ -154,8 +175,9 @@ def loops(source: Source) -> Iterator[Loop]:
             continue
         updates = tuple(_reached(source, node))
         optimizers = tuple(dict.fromkeys(_optimizers(source, node)))
-        if updates or optimizers:
-            yield Loop(source, node, *bounds, updates, optimizers)
+        own = () if updates or optimizers else tuple(_own_optimizers(source, node, view))
+        if updates or optimizers or own:
+            yield Loop(source, node, *bounds, updates, optimizers, own)
 
 
 def scheduled(loop: Loop) -> bool:
@@ -166,6 +188,11 @@ def scheduled(loop: Loop) -> bool:
         each for each in ast.walk(loop.node) if isinstance(each, ast.Name | ast.Attribute) and isinstance(each.ctx, ast.Store)
     )
     return any(rate_like(loop.source, each) for each in stored)
+
+
+def scheduled_text(text: str) -> bool:
+    """Do words in the text say that the learning rate changes already?"""
+    return bool(_SCHEDULED.search(text))
 
 
 def has_activation(text: str) -> bool:
@@ -235,3 +262,62 @@ def _optimizers(source: Source, loop: ast.For) -> Iterator[str]:
         for argument in [*call.args, *(each.value for each in call.keywords)]:
             if isinstance(argument, ast.Name | ast.Attribute) and re.fullmatch(r"(\w+\.)*optim(izer)?", source.segment(argument)):
                 yield source.segment(argument)
+
+
+def _own_optimizers(source: Source, loop: ast.For, view: View) -> Iterator[OwnOptimizer]:
+    """Names the loop calls `step` or `update` on, assigned once from a class of the repository that has a learning rate."""
+    called = {
+        call.func.value.id
+        for call in source.calls(loop)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("step", "update", "apply")
+        and isinstance(call.func.value, ast.Name)
+    }
+    for node in source.walk(source.function(loop)):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.value, ast.Call):
+            target, callee = node.targets[0], source.name(node.value.func).rsplit(".", 1)[-1]
+            if isinstance(target, ast.Name) and target.id in called:
+                called.discard(target.id)
+                for owner in view.everything:
+                    for each in owner.module.body:
+                        if isinstance(each, ast.ClassDef) and each.name == callee:
+                            yield from _optimizer_class(owner, each, target.id)
+
+
+def _optimizer_class(source: Source, node: ast.ClassDef, name: str) -> Iterator[OwnOptimizer]:
+    rates = {
+        each.attr
+        for each in ast.walk(node)
+        if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Load) and RATE.match(each.attr)
+    }
+    if len(rates) == 1:
+        yield OwnOptimizer(name, next(iter(rates)), _in_place(source, node), source.segment(node))
+
+
+def _in_place(source: Source, node: ast.ClassDef) -> str:
+    """The attribute whose items a method changes in place, looping over it."""
+    for each in source.walk(node):
+        if not isinstance(each, ast.For):
+            continue
+        changed = {
+            inner.target.id for inner in ast.walk(each) if isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name)
+        }
+        values: list[ast.expr] = [each.iter]
+        targets: list[ast.expr] = [each.target]
+        if isinstance(each.iter, ast.Call) and source.name(each.iter.func) == "zip" and isinstance(each.target, ast.Tuple):
+            values, targets = each.iter.args, each.target.elts
+        for value, target in zip(values, targets, strict=False):
+            if (
+                isinstance(target, ast.Name)
+                and target.id in changed
+                and isinstance(value, ast.Attribute)
+                and RATE.match(value.attr) is None
+            ):
+                if "velocit" not in value.attr and "moment" not in value.attr:
+                    return value.attr
+    return ""
+
+
+def names_used(nodes: list[ast.expr]) -> frozenset[str]:
+    """Plain names in the expressions."""
+    return frozenset(each.id for node in nodes for each in ast.walk(node) if isinstance(each, ast.Name))

@@ -41,7 +41,7 @@ class Momentum(PythonLever):
                 edits = Edits(source)
                 edits.pass_keyword(call, "momentum", "0.9, nesterov=True")
                 yield Place(call.lineno, f"SGD in {source.scope(call) or 'module'}", edits)
-        for loop in loops(source):
+        for loop in loops(source, view):
             if loop.own and not _HAS.search(source.text):
                 edits = Edits(source)
                 velocity = source.fresh("velocity")
@@ -51,7 +51,7 @@ class Momentum(PythonLever):
                 yield Place(loop.node.lineno, f"loop in {loop.where}", edits)
 
     def _rewrite(self, loop: Loop, update: Update, velocity: str, edits: Edits) -> None:
-        source, target = loop.source, source_text(loop, update)
+        source, target = loop.source, _text(loop, update)
         if isinstance(update.target, ast.Subscript) and not isinstance(update.target.slice, ast.Constant | ast.Name):
             edits.failed = "the parameter is a computed part of an array"
             return
@@ -72,7 +72,7 @@ class Momentum(PythonLever):
             edits.replace(update.statement, f"{target} = {target} + {velocity}[{key}]")
 
 
-def source_text(loop: Loop, update: Update) -> str:
+def _text(loop: Loop, update: Update) -> str:
     """The parameter's text."""
     return loop.source.segment(update.target)
 

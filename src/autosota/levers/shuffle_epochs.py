@@ -16,6 +16,7 @@ _MODELS = frozenset(
     {"SGDClassifier", "SGDRegressor", "MLPClassifier", "MLPRegressor", "Perceptron", "PassiveAggressiveClassifier"}
 )
 _SHUFFLED = re.compile(r"shuffle|permut|\.choice\(|randint|\.integers\(|sample\(")
+_DRAWS = "permutation|normal|standard_normal|random|choice|uniform|integers|shuffle"
 
 
 class ShuffleEpochs(PythonLever):
@@ -43,7 +44,7 @@ class ShuffleEpochs(PythonLever):
                 edits = Edits(source)
                 edits.replace(shuffle, "True")
                 yield Place(call.lineno, f"{name.rsplit('.', 1)[-1]} in {source.scope(call) or 'module'}", edits)
-        for loop in loops(source):
+        for loop in loops(source, view):
             if loop.updates and not _SHUFFLED.search(loop.text):
                 yield from self._batches(loop)
 
@@ -91,7 +92,8 @@ class ShuffleEpochs(PythonLever):
             if isinstance(node, ast.Assign) and node.lineno < loop.node.lineno and isinstance(node.targets[0], ast.Name):
                 names.add(node.targets[0].id)
         for name in ("rng", "generator", "random_state", "rs"):
-            if name in names and re.search(rf"\b{name}\.(permutation|normal|standard_normal|random|choice|uniform|integers|shuffle)\(|{name}\s*=\s*\w+\.random\.", source.text):  # fmt: skip
+            drawn = rf"\b{name}\.({_DRAWS})\(|{name}\s*=\s*\w+\.random\."
+            if name in names and re.search(drawn, source.text):
                 return name
         if "self.rng" in source.text and source.class_of(loop.node):
             return "self.rng"

@@ -9,7 +9,7 @@ from autosota.levers.base import Place, PythonLever, View
 from autosota.levers.source import Edits, Function, Source, keyword, spreads
 from autosota.records import Level, Risk, Scope
 
-_KNOWN: dict[str, tuple[str, ...]] = {
+KNOWN: dict[str, tuple[str, ...]] = {
     "TransformerEncoderLayer": ("dropout", "activation", "dim_feedforward", "norm_first"),
     "TransformerDecoderLayer": ("dropout", "activation", "dim_feedforward", "norm_first"),
     "MultiheadAttention": ("dropout", "bias"),
@@ -42,7 +42,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "KMeans": ("n_init", "max_iter", "tol", "init"),
 }
 """Keyword arguments of well-known library callables that change what is learned."""
-_NEVER = frozenset(
+NEVER = frozenset(
     {"seed", "random_state", "device", "verbose", "name", "path", "dtype", "kwargs", "args", "self", "cls", "debug", "out"}
 )
 
@@ -62,7 +62,7 @@ class UnpassedArgument(PythonLever):
     )
 
     def places(self, source: Source, view: View) -> Iterator[Place]:
-        accepted = _signatures(view)
+        accepted = signatures(view)
         for node in source.walk():
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield from self._in_function(source, node, accepted)
@@ -73,7 +73,7 @@ class UnpassedArgument(PythonLever):
         read = _reads(source, function)
         for parameter in [*function.args.args, *function.args.kwonlyargs]:
             name = parameter.arg
-            if name in read or name.startswith("_") or name in _NEVER:
+            if name in read or name.startswith("_") or name in NEVER:
                 continue
             calls = [call for call in source.calls(function) if self._lacks(source, call, name, accepted)]
             if not calls:
@@ -81,22 +81,23 @@ class UnpassedArgument(PythonLever):
             edits = Edits(source)
             for call in calls:
                 edits.pass_keyword(call, name, name)
-            callees = ", ".join(dict.fromkeys(_callee(call) for call in calls))
+            callees = ", ".join(dict.fromkeys(callee(call) for call in calls))
             yield Place(calls[0].lineno, f"{name} of {source.scope(function)} to {callees}", edits)
 
     def _lacks(self, source: Source, call: ast.Call, name: str, accepted: dict[str, dict[str, int]]) -> bool:
         """Does the callee take `name` with a default, while this call leaves it out?"""
         if spreads(call) or keyword(call, name) is not None:
             return False
-        callee = _callee(call)
+        name_called = callee(call)
         library = source.name(call.func).startswith(("torch.", "sklearn.")) or source.name(call.func).startswith("nn.")
         if library:
-            return name in _KNOWN.get(callee, ()) and len(call.args) <= 2
-        positions = accepted.get(callee, {}) if isinstance(call.func, ast.Name) else {}
+            return name in KNOWN.get(name_called, ()) and len(call.args) <= 2
+        positions = accepted.get(name_called, {}) if isinstance(call.func, ast.Name) else {}
         return name in positions and len(call.args) <= positions[name]
 
 
-def _callee(call: ast.Call) -> str:
+def callee(call: ast.Call) -> str:
+    """Last part of the called name."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
 
 
@@ -144,7 +145,7 @@ def _attribute_read(source: Source, attribute: str) -> bool:
     )
 
 
-def _signatures(view: View) -> dict[str, dict[str, int]]:
+def signatures(view: View) -> dict[str, dict[str, int]]:
     """Function or class name → parameter with a default → how many arguments come before it; names defined twice are left out."""
     found: dict[str, dict[str, int]] = {}
     twice: set[str] = set()

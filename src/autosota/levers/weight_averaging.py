@@ -34,12 +34,14 @@ class WeightAveraging(PythonLever):
 
     def places(self, source: Source, view: View) -> Iterator[Place]:
         yield from self._library(source)
-        for loop in loops(source):
+        for loop in loops(source, view):
             if _AVERAGED.search(loop.text) or not loop.counter:
                 continue
             edits = Edits(source)
             if loop.optimizers:
                 self._torch(loop, edits)
+            elif loop.own_optimizers:
+                self._object(loop, edits)
             else:
                 self._arrays(loop, edits)
             yield Place(loop.node.lineno, f"loop in {loop.where}", edits)
@@ -62,13 +64,31 @@ class WeightAveraging(PythonLever):
         edits.before(loop.node, f"{total}, {mean} = 0, {{}}")
         edits.after(
             loop.node.body[-1],
-            f"if 2 * ({loop.progress(counter)}) >= 1:",
+            f"if {loop.second_half(counter)}:",
             f"    {total} += 1",
             f"    for key, value in {model}.state_dict().items():",
             "        value = value.detach().clone()",
-            f"        {mean}[key] = {mean}[key] + (value - {mean}[key]) / {total} if key in {mean} and value.is_floating_point() else value",
+            f"        if key in {mean} and value.is_floating_point():",
+            f"            value = {mean}[key] + (value - {mean}[key]) / {total}",
+            f"        {mean}[key] = value",
         )
         edits.after(loop.node, f"if {mean}:", f"    {model}.load_state_dict({mean})")
+
+    def _object(self, loop: Loop, edits: Edits) -> None:
+        optimizer = loop.own_optimizers[0]
+        if len(loop.own_optimizers) != 1 or not optimizer.parameters or _AVERAGED.search(optimizer.text):
+            edits.failed = "not exactly one optimizer with arrays in plain sight"
+            return
+        arrays, counter = f"{optimizer.name}.{optimizer.parameters}", self._counter(loop, edits)
+        total, mean = loop.source.fresh("averaged"), loop.source.fresh("mean_weights")
+        edits.before(loop.node, f"{total}, {mean} = 0, [0.0] * len({arrays})")
+        edits.after(
+            loop.node.body[-1],
+            f"if {loop.second_half(counter)}:",
+            f"    {total} += 1",
+            f"    {mean} = [mean + (array - mean) / {total} for mean, array in zip({mean}, {arrays})]",
+        )
+        edits.after(loop.node, f"if {total}:", f"    for array, mean in zip({arrays}, {mean}):", "        array[...] = mean")
 
     def _arrays(self, loop: Loop, edits: Edits) -> None:
         parameters = _parameters(loop)
@@ -81,7 +101,7 @@ class WeightAveraging(PythonLever):
         edits.before(loop.node, f"{total}, {mean} = 0, [0.0] * {len(parameters)}")
         edits.after(
             loop.node.body[-1],
-            f"if 2 * ({loop.progress(counter)}) >= 1:",
+            f"if {loop.second_half(counter)}:",
             f"    {total} += 1",
             f"    {mean} = [mean + (value - mean) / {total} for mean, value in zip({mean}, ({listing}))]",
         )

@@ -37,7 +37,7 @@ class WeightDecay(PythonLever):
                 end = source.end(call.func)
                 edits.splice(end, end, "W")
                 yield Place(call.lineno, f"Adam in {source.scope(call) or 'module'}", edits)
-        for loop in loops(source):
+        for loop in loops(source, view):
             shrinking = [update for update in loop.own if update.descent and _MATRIX.search(source.segment(update.target))]
             if not shrinking or _HAS.search(source.text) or not has_activation(source.text):
                 continue
