@@ -10,8 +10,8 @@ from autosota import statistics
 
 @pytest.mark.parametrize(
     ("p", "freedom", "expected"),
-    [(0.975, 1, 12.7062047364), (0.975, 2, 4.3026527297),
-     (0.95, 7, 1.8945786051), (0.995, 2, 9.9248432009), (0.99, 30, 2.4572615424), (0.6, 4, 0.2707222947), (0.025, 10, -2.2281388520), (0.9995, 4, 8.6103015814)],
+    [(0.975, 1, 12.7062047364), (0.975, 2, 4.3026527297), (0.95, 7, 1.8945786051), (0.995, 2, 9.9248432009),
+     (0.99, 30, 2.4572615424), (0.6, 4, 0.2707222947), (0.025, 10, -2.2281388520), (0.9995, 4, 8.6103015814)],
 )  # fmt: skip
 def test_quantiles_of_students_t_match_published_tables(p: float, freedom: int, expected: float) -> None:
     assert statistics.student_quantile(p, freedom) == pytest.approx(expected, rel=1e-9)

@@ -54,7 +54,8 @@ def find(
     repository = Repository(tree, started.roots)
     scripts = [*started.scripts, *sorted(path for path in read or () if path in tree and path.endswith(".py"))]
     modules = repository.closure(scripts)
-    flow = Flow(repository, modules, started.scripts, [spec.name for spec in metrics])
+    scored = entries([commands.score], tree).scripts if commands.score else started.scripts
+    flow = Flow(repository, modules, scored, [spec.name for spec in metrics])
     whole, symbols, notes = _python(flow, modules, started, commands, tree)
     produced = {*commands.outputs, *filter(None, (commands.metrics, commands.items))}
     whole.update(dict.fromkeys(started.wrappers, "runs the evaluation"))
@@ -88,16 +89,19 @@ def _python(
     whole: dict[str, str] = {}
     symbols: dict[str, tuple[str, ...]] = {}
     scored = set(entries([commands.score], tree).scripts) if commands.score else set()
+    predicting = set(entries([commands.predict], tree).scripts) - scored if commands.predict else set()
     for module in modules:
         scopes = list(flow.repository.scopes(module))
         roles = [scope for scope in scopes if scope.key in flow.metric or scope.key in flow.data]
         if module.path in scored:
             whole[module.path] = "the scorer"
-        elif not roles and module.path in started.scripts and not _has_free(flow, module, scopes):
+        elif (
+            not roles and module.path in started.scripts and module.path not in predicting and not _has_free(flow, module, scopes)
+        ):
             whole[module.path] = "starts the evaluation"
         elif not roles:
             continue
-        elif not _has_free(flow, module, scopes):
+        elif module.path not in predicting and not _has_free(flow, module, scopes):
             words = ["computes the metric"] if any(s.key in flow.metric for s in roles) else []
             words += ["loads or splits data"] if any(s.key in flow.data for s in roles) else []
             whole[module.path] = " and ".join(words)
@@ -115,23 +119,13 @@ def _has_free(flow: Flow, module: Module, scopes: Iterable[Scope]) -> bool:
         return True
     if any(flow.algorithm(scope) for scope in scopes):
         return True
-    if any(_tunable(call) and not configs.named_for_protocol(name) for name, call in configs.options(module).items()):
-        return True
     return any(learns(scope) and scope.key not in flow.metric and scope.key not in flow.data for scope in scopes)
-
-
-def _tunable(call: ast.Call) -> bool:
-    return any(
-        keyword.arg == "default" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, (int, float))
-        and not isinstance(keyword.value.value, bool)
-        for keyword in call.keywords
-    )  # fmt: skip
 
 
 def _symbols(flow: Flow, module: Module, roles: Sequence[Scope]) -> Iterable[str]:
     """What must stay in a file that is otherwise free."""
     for scope in roles:
-        if scope.name and not flow.algorithm(scope) and not (learns(scope) and scope.key not in flow.metric):
+        if scope.name and not flow.algorithm(scope) and not flow.trains(scope):
             yield scope.name
             continue
         for call in flow.pieces.get(scope.key, {}).values():
@@ -149,12 +143,16 @@ def _symbols(flow: Flow, module: Module, roles: Sequence[Scope]) -> Iterable[str
 def _used(flow: Flow) -> set[str]:
     """Names, attributes and keys that protected calls are given: `args.horizon`, `config["window"]`, `FRACTION`."""
     found: set[str] = set()
-    for pieces in flow.pieces.values():
+    for (path, _), pieces in flow.pieces.items():
+        module = flow.repository.module(path)
         for call in pieces.values():
-            if calls.is_metric(source.dotted(call.func)):
+            name = module.callee(call) if module else ""
+            if calls.is_metric(name):
                 continue
+            deep = calls.is_load(call, name) or calls.is_split(name)
             for item in (*call.args, *(keyword.value for keyword in call.keywords)):
-                found.update(_words(item))
+                if deep or not any(isinstance(part, ast.Call) for part in ast.walk(item)):
+                    found.update(_words(item))
     return found
 
 

@@ -38,7 +38,8 @@ LEARN = {"fit", "fit_transform", "fit_predict", "partial_fit", "backward", "zero
 PREDICT = {"predict", "predict_proba", "decision_function", "predict_log_proba", "forward", "forecast", "generate", "transform",
            "kneighbors", "score_samples", "encode", "search", "fit_predict", "fit_transform"}  # fmt: skip
 RANDOM = {"normal", "uniform", "choice", "permutation", "integers", "random", "shuffle", "standard_normal", "randn", "rand",
-          "randint", "multivariate_normal", "exponential", "poisson", "gauss", "sample", "binomial", "gamma", "beta", "laplace"}  # fmt: skip
+          "randint", "multivariate_normal", "exponential", "poisson", "gauss",
+          "sample", "binomial", "gamma", "beta", "laplace"}  # fmt: skip
 PLAIN = {"numpy", "pandas", "argparse", "pathlib", "collections", "dataclasses", "json", "logging", "time", "os", "sys", "random",
          "csv", "typing", "functools", "itertools", "matplotlib", "tqdm", "yaml", "omegaconf", "hydra", "rich", "tomllib",
          "polars"}  # fmt: skip

@@ -67,7 +67,7 @@ def _follow(line: str, folder: str, tree: Mapping[str, bytes], found: Entries, d
         for word in words:
             if word.startswith("PYTHONPATH="):
                 for part in word.removeprefix("PYTHONPATH=").split(":"):
-                    _add(found.roots, part.strip("./").rstrip("/"))
+                    _add(found.roots, _join(folder, part))
         if words[0] == "cd" and len(words) > 1:
             folder = _join(folder, words[1])
             _add(found.roots, folder)

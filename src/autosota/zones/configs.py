@@ -105,3 +105,13 @@ def options(module: source.Module) -> dict[str, ast.Call]:
             if long:
                 found[long[0]] = node
     return found
+
+
+def tunable(call: ast.Call) -> bool:
+    """Does a call declare a command-line option with a numeric default that is not the protocol's?"""
+    if source.dotted(call.func).rsplit(".", 1)[-1] not in ("add_argument", "option"):
+        return False
+    names = [item.value for item in call.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    default = next((keyword.value for keyword in call.keywords if keyword.arg == "default"), None)
+    number = isinstance(default, ast.Constant) and isinstance(default.value, (int, float)) and not isinstance(default.value, bool)
+    return number and not any(named_for_protocol(name) for name in names)

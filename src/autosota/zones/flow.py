@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from autosota.redlines import source
 from autosota.redlines.source import Module
-from autosota.zones import calls
+from autosota.zones import calls, configs
 from autosota.zones.scopes import Repository, Scope, learns, model_class, random_draws, updates
 
 _DEPTH = 40
@@ -24,6 +24,8 @@ class Flow:
         self.entries = set(entries)
         self._metrics = [re.sub(r"[\W_]+", "", name.lower()) for name in metrics]
         self.scopes = [scope for module in modules for scope in repository.scopes(module)]
+        reporting = {module.path for module in repository.closure(entries)}
+        self._reporting = [scope for scope in self.scopes if scope.module.path in reporting]
         self._models = {f"{name}." for module in modules for name, node in module.classes.items() if model_class(node)}
         self.metric: set[tuple[str, str]] = set()
         """Scopes that compute or report the metric."""
@@ -33,8 +35,11 @@ class Flow:
         """Protected calls by scope."""
         self._seen: set[tuple[tuple[str, str], str]] = set()
         self._truths: list[tuple[Scope, ast.expr]] = []
+        self._reporters: set[tuple[str, str]] = set()
         for scope, expression in self._sinks():
             self._value(scope, expression, 0)
+            self._reporters.add(scope.key)
+        self._calls_of_reporters()
         self._loaders()
         done = 0
         while done < len(self._truths):
@@ -49,7 +54,7 @@ class Flow:
     def _sinks(self) -> list[tuple[Scope, ast.expr]]:
         """Reported expressions, the best class of evidence only: named metrics, then files, then prints outside loops."""
         ranked: list[tuple[int, Scope, ast.Call]] = []
-        for scope in self.scopes:
+        for scope in self._reporting:
             if self._in_model(scope):
                 continue
             looped = {id(node) for loop in scope.nodes if isinstance(loop, (ast.For, ast.While)) for node in ast.walk(loop)}
@@ -65,6 +70,20 @@ class Flow:
             if rank in keep
             for item in (*call.args, *(keyword.value for keyword in call.keywords if keyword.arg != "file"))
         ]
+
+    def _calls_of_reporters(self) -> None:
+        """Who calls a function that reports a metric decides over what: the call is protected, with what it is given."""
+        for scope in self.scopes:
+            for call in scope.calls:
+                target = self.repository.target(call, scope)
+                if (
+                    isinstance(target, Scope)
+                    and target.key in self._reporters & self.metric
+                    and scope is not target
+                    and call.args
+                ):
+                    self._piece(scope, call, self.metric)
+                    self._truths.extend((scope, item) for item in call.args)
 
     def _rank(self, scope: Scope, call: ast.Call, name: str, looped: bool) -> int:
         text = re.sub(r"[\W_]+", "", ast.unparse(call).lower())
@@ -155,6 +174,8 @@ class Flow:
             objective = self.repository.named(source.dotted(item), scope) if isinstance(item, (ast.Name, ast.Attribute)) else None
             if isinstance(objective, Scope) and self.algorithm(target) and not self.algorithm(objective):
                 self.metric.add(objective.key)
+            elif not self.algorithm(target):
+                self._truths.append((scope, item))
         for value in target.returns:
             self._value(target, value, depth + 1)
         if not target.returns or not self.algorithm(target):
@@ -301,21 +322,35 @@ class Flow:
         if updates(scope) or (random_draws(scope) and not self._generates(scope)):
             return True
         for call in scope.calls:
-            if calls.constructs(call, scope.module.callee(call), scope.module):
-                return True
             target = self.repository.target(call, scope)
-            tuned = any(_number(keyword.value) for keyword in call.keywords)
-            if isinstance(target, ast.ClassDef) and model_class(target) and (tuned or any(_number(item) for item in call.args)):
+            if target is None and calls.constructs(call, scope.module.callee(call), scope.module):
+                return True
+            if configs.tunable(call):
+                return True
+            tuned = any(_number(item, scope) for item in (*call.args, *(keyword.value for keyword in call.keywords)))
+            if isinstance(target, ast.ClassDef) and model_class(target) and tuned:
                 return True
             if isinstance(target, Scope) and tuned and (learns(target) or updates(target)) and scope is not target:
                 return True
         return False
 
+    def trains(self, scope: Scope) -> bool:
+        """Does it train a model, itself or through a function it calls?"""
+        targets = (self.repository.target(call, scope) for call in scope.calls)
+        return learns(scope) or any(isinstance(target, Scope) and learns(target) for target in targets)
+
     def _generates(self, scope: Scope) -> bool:
         return not learns(scope)
 
 
-def _number(value: ast.expr) -> bool:
+def _number(value: ast.expr, scope: Scope) -> bool:
+    """A number written down: as an argument, in a local name, or in a module constant that is not the protocol's."""
+    if isinstance(value, ast.Name):
+        if configs.named_for_protocol(value.id):
+            return False
+        local = [item for item, _ in scope.assigned.get(value.id, ())]
+        outer = scope.module.constants.get(value.id)
+        return any(_number(item, scope) for item in (local or ([outer] if outer else [])) if isinstance(item, ast.Constant))
     return isinstance(value, ast.Constant) and isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
 
 

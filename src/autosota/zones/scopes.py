@@ -263,7 +263,7 @@ def _product(value: ast.expr) -> bool:
 def _accumulates(node: ast.Assign) -> bool:
     value, own = node.value, _names([node])
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
-        return bool({n.id for n in ast.walk(value) if isinstance(n, ast.Name)} & own)
+        return any(isinstance(side, ast.Name) and side.id in own for side in (value.left, value.right))
     if isinstance(value, ast.Call) and source.dotted(value.func) in ("max", "min"):
         return any(isinstance(item, ast.Name) and item.id in own for item in value.args)
     return isinstance(value, ast.Constant)
