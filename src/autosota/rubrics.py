@@ -95,7 +95,7 @@ def score(rubric: Rubric, checks: Mapping[str, bool]) -> Rubric:
 def compare(metric: MetricSpec, values: Sequence[float]) -> tuple[bool, float]:
     """Is the mean of `values` within the metric's tolerance of its reported number, and how far off is it (mean minus reported)?
 
-    Default tolerance: two standard deviations of the values, at least 1 % of the reported number. Raises ValueError without either.
+    Default tolerance: two standard deviations of the values, at least 1 % of the reported number. ValueError without either.
     """
     if metric.reported is None or not values:
         raise ValueError(f"{metric.name}: nothing to compare")
