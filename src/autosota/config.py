@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from autosota import taskfile
 from autosota.errors import UsageError
 from autosota.ports import Limits
 from autosota.records import Record
-from autosota.taskfile import TaskFile
+from autosota.taskfile import MetricTable, TaskFile
 
 GROWING = ("trials", "time", "cost", "target", "workers")
 """Settings that may differ when a run is resumed: budgets may grow, workers change only the order."""
@@ -86,7 +87,9 @@ def resolve(flags: dict[str, Any]) -> Resolved:
         values["python"] = _interpreter(values["python"])
     config = _validated(values)
     return Resolved(
-        config=config, task_file=task_file, sources={name: sources.get(name, "default") for name in Config.model_fields}
+        config=config,
+        task_file=_merged(task_file, config),
+        sources={name: sources.get(name, "default") for name in Config.model_fields},
     )
 
 
@@ -152,6 +155,36 @@ def _from_task_file(task: TaskFile, path: Path | None) -> dict[str, Any]:
         "disk": taskfile.size(budget.disk) if budget.disk is not None else None,
         "processes": budget.processes,
     }
+
+
+def _merged(task_file: TaskFile, settings: Config) -> TaskFile:
+    """The task file as the flags leave it: what agents go by."""
+    tables = {re.sub(r"[\W_]+", "", table.name.lower()): table for table in task_file.metric}
+    metrics = task_file.metric
+    if settings.metrics:
+        asked = [_metric(text, first=index == 0) for index, text in enumerate(settings.metrics)]
+        metrics = tuple(
+            tables.get(re.sub(r"[\W_]+", "", table.name.lower()), table).model_copy(
+                update={"primary": table.primary, **({"direction": table.direction} if table.direction else {})}
+            )
+            for table in asked
+        )
+    update = {"protected": settings.protect, "free": settings.free}
+    if settings.evaluate and settings.evaluate != task_file.evaluation.command:
+        update |= {"command": settings.evaluate, "predict": None, "score": None}  # type: ignore[dict-item]
+    evaluation = task_file.evaluation.model_copy(update=update)
+    return task_file.model_copy(update={"metric": metrics, "evaluation": evaluation})
+
+
+def _metric(text: str, *, first: bool) -> MetricTable:
+    name, colon, direction = text.rpartition(":")
+    if not colon or direction not in ("max", "min"):
+        if colon and direction.lower() in ("maximize", "minimize", "higher", "lower", "up", "down", ""):
+            raise UsageError(f"--metric {text}: the direction is max or min, got {direction!r}", "write NAME:max or NAME:min")
+        name, direction = text, ""
+    if not name.strip():
+        raise UsageError(f"--metric {text!r} names no metric", "write NAME:max or NAME:min")
+    return MetricTable.model_validate({"name": name.strip(), "direction": direction or None, "primary": first})
 
 
 def _validated(values: dict[str, Any]) -> Config:

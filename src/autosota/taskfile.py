@@ -93,7 +93,7 @@ class TaskFile(_Table):
     budget: BudgetTable = BudgetTable()
 
     def metric_specs(self) -> tuple[MetricSpec, ...]:
-        """The metrics that state a direction, primary first. A metric without a direction is the objective agent's to complete."""
+        """The metrics that state a direction, primary first; one without is the objective agent's to complete."""
         specs = [MetricSpec(**table.model_dump()) for table in self.metric if table.direction is not None]
         return tuple(sorted(specs, key=lambda spec: not spec.primary))
 
@@ -155,12 +155,15 @@ def _check(path: Path, task: TaskFile) -> None:
     names = [re.sub(r"[\W_]+", "", metric.name.lower()) for metric in task.metric]
     if len(set(names)) < len(names):
         raise UsageError(f"{path}: two [[metric]] tables have the same name", "names are compared without case and punctuation")
-    for text in (evaluation.timeout, task.budget.time):
-        if text is not None:
-            seconds(text)
-    for amount in (task.budget.memory, task.budget.disk):
-        if amount is not None:
-            size(amount)
+    try:
+        for text in (evaluation.timeout, task.budget.time):
+            if text is not None:
+                seconds(text)
+        for amount in (task.budget.memory, task.budget.disk):
+            if amount is not None:
+                size(amount)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", error.hint) from None
 
 
 def _explain(path: Path, error: ValidationError) -> tuple[str, str]:
@@ -178,8 +181,12 @@ def _explain(path: Path, error: ValidationError) -> tuple[str, str]:
 
 def _keys(location: tuple[Any, ...]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {
-        "evaluation": EvaluationTable, "schema": SchemaTable, "metric": MetricTable, "constraint": Constraint, "budget": BudgetTable,
-    }  # fmt: skip
+        "evaluation": EvaluationTable,
+        "schema": SchemaTable,
+        "metric": MetricTable,
+        "constraint": Constraint,
+        "budget": BudgetTable,
+    }
     names = [part for part in location if isinstance(part, str)]
     table: type[BaseModel] = tables.get(names[-1], TaskFile) if names else TaskFile
     return [info.alias or name for name, info in table.model_fields.items()]
