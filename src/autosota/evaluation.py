@@ -54,6 +54,8 @@ class Attempt:
     """Repository files that Python code opened for reading; only when traced. Native code's reads are not seen."""
     items: bytes | None = None
     """The file with one row per scored item, where the task names one."""
+    file: bytes | None = None
+    """The metrics file, where the task names one."""
 
 
 class Evaluation:
@@ -309,7 +311,7 @@ class Evaluation:
             failure = _ended(execution)
         elif failure is not None:
             failure = _ended(execution) or failure
-        return Attempt(execution=execution, values=values, failure=failure, notes=tuple(notes))
+        return Attempt(execution=execution, values=values, failure=failure, notes=tuple(notes), file=file)
 
 
 def seeded_line(line: str, seed: int, environment: Environment) -> str:

@@ -1,0 +1,1 @@
+"""The executable part of the skills, a family a file."""
