@@ -180,15 +180,23 @@ def _strength(choice: _Choice, paper: Paper | None) -> float:
     strength = 1.0
     abstract = paper.abstract if paper else ""
     numbers = {float(text) for text in re.findall(r"(?<![\w.])\d+(?:\.\d+)?", abstract)[:200]}
-    text = normalize(abstract)
     if any(
         _close(number * factor, report.value, 1e-9) for number in numbers for factor in (1.0, 100.0, 0.01)
     ) and report.value not in (0, 1):
         strength += 8.0
-    if normalize(report.name) in text or normalize(choice.name) in text:
+    if any(_names(abstract, name) for name in (report.name, choice.name.rpartition(".")[2])):
         strength += 4.0
-    strength += 2.0 * (report.table == 0) + 1.0 * report.certain
+    strength += 2.0 * (report.table == 0) + 3.0 * report.certain
     return strength
+
+
+def _names(text: str, name: str) -> bool:
+    """Does a text name this metric, as words of their own?"""
+    words = [re.escape(word) for word in re.findall(r"\w+", name)]
+    if not words:
+        return False
+    exact = len(name) <= 4 and name.isupper()
+    return bool(re.search(r"\b" + r"[\W_]*".join(words) + r"(?:s|es)?\b", text, 0 if exact else re.IGNORECASE))
 
 
 def _spec(choice: _Choice, primary: bool) -> MetricSpec:
@@ -198,7 +206,7 @@ def _spec(choice: _Choice, primary: bool) -> MetricSpec:
     if report is None:
         return MetricSpec(name=choice.name, direction=direction, primary=primary)
     return MetricSpec(
-        name=choice.name.rpartition(".")[2] or choice.name,
+        name=choice.name,
         direction=direction,
         primary=primary,
         reported=report.value if choice.trusted else None,

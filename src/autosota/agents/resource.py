@@ -30,13 +30,18 @@ _LIBRARIES = re.compile(
     r"eleutherai/lm-evaluation-harness|allenai/(?:allennlp|longformer)|google-research/(?:bert|google-research))$"
 )
 _TEMPLATE = re.compile(
-    r"template|(?:^|[-_/])(?:awesome|dotfiles|latex|overleaf)|style[-_]?files?|icml|neurips|iclr|acl[-_]style|cvpr[-_](?:kit|author)",
+    r"template|(?:^|[-_/])(?:awesome|dotfiles|latex|overleaf)|style[-_]?files?|(?:^|/)(?:icml|neurips|iclr|acl|cvpr)[-_]?\d*$",
     re.IGNORECASE,
 )
 _SAYS_CODE = re.compile(
-    r"\b(?:code|implementation|source|repository|scripts|project page|software)\b[^.]{0,80}\b(?:available|released?|found|at|here|public)\b|"
-    r"\bour (?:code|implementation|repository)|\bcode\s*:", re.IGNORECASE
-)  # fmt: skip
+    r"\b(?:code|implementation|source|repository|scripts|project page|software)\b[^.]{0,80}"
+    r"\b(?:available|released?|found|at|here|public)\b|\bour (?:code|implementation|repository)|\bcode\s*:",
+    re.IGNORECASE,
+)
+
+
+SURE = 2.0
+"""Least score of a repository that is taken without asking: named in the front matter, called the code, or beside the paper."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,12 @@ class Resource:
         found, dropped = candidates(read, home)
         notes += dropped[:10]
         failures = []
-        for candidate in found[:3]:
+        likely = [candidate for candidate in found if candidate.score >= SURE]
+        close = [candidate for candidate in found if likely and candidate.score > likely[0].score - 1.0]
+        if len(close) > 1 or (found and not likely):
+            named = ", ".join(f"{candidate.url} ({candidate.reason})" for candidate in (close or found)[:4])
+            raise UsageError(f"which repository is {read.title!r}'s own cannot be told: {named}", "give it as second argument")
+        for candidate in likely[:3]:
             try:
                 obtained = repositories.obtain(candidate.url, folder, home)
             except UsageError as error:
@@ -139,8 +149,7 @@ def _rated(url: str, link: Link, read: Paper, sentences: str) -> Candidate:
         3.0 - 1.5 * _ORDER[link.where],
         [f"in the {link.where}" if link.where != "annotation" else "a clickable link"],
     )
-    around = _around(sentences, link.url) + " " + link.text
-    if _SAYS_CODE.search(around):
+    if any(_SAYS_CODE.search(around) for around in (_around(sentences, link.url), link.text, *_noted(sentences, link))):
         score, reasons = score + 2.0, [*reasons, "called the code"]
     name = normalize(urlsplit(url).path.rstrip("/").rpartition("/")[2].removesuffix(".git"))
     title = {normalize(word) for word in re.findall(r"[A-Za-z][\w-]{3,}", read.title)}
@@ -156,6 +165,17 @@ def _rated(url: str, link: Link, read: Paper, sentences: str) -> Candidate:
 def _around(sentences: str, url: str) -> str:
     position = sentences.find(url.removeprefix("https://").removeprefix("http://")[:60])
     return sentences[max(0, position - 160) : position + 20] if position >= 0 else ""
+
+
+def _noted(sentences: str, link: Link) -> list[str]:
+    """What stands before the mark of the footnote that an address is in."""
+    mark = re.match(r"\s*(\d{1,2})\s?(?=https?:|www\.|[A-Z])", link.text) if link.where == "footnote" else None
+    if not mark:
+        return []
+    marks = re.finditer(rf"(?<=[a-z.,)])\s?{mark[1]}(?=[\s.,;])(?!\s?https?:)", sentences)
+    return [
+        re.split(r"(?<=[a-z)])\.\s", sentences[max(0, match.start() - 120) : match.start()].rstrip("."))[-1] for match in marks
+    ]
 
 
 def _local(url: str, home: Path | None) -> str | None:

@@ -9,7 +9,7 @@ from autosota.metrics.numbers import parse
 from autosota.records import Table
 
 CAPTION = re.compile(r"^\W{0,4}(?:table|tab\.)\s*([\dIVX]+(?:\.\d+)?|[A-Z]\.?\d+)\s*[:.|—–-]?\W{0,3}(.*)$", re.IGNORECASE)
-_SPREAD = re.compile(r"\s*(?:±|\+/-|\+-|\\pm)\s*")
+_SPREAD = re.compile(r"\s*\(?\s*(?:±|\+/-|\+-|\\pm)\s*")
 _MARKS = re.compile(r"[*_`†‡§↑↓∗\s$]+")
 
 
