@@ -108,7 +108,7 @@ class BubblewrapExecutor:
         slot = slots.take(self._scratch, self.name)
         try:
             workspace = prepare(tree, slot.folder, mounts, overlays=self.mode.overlays, owner=self._owner())
-            fixed = [*self._isolation(network), *view.system(self._make_etc(network)), *view.environment(recipe)]
+            fixed = [*self._isolation(network), *view.system(self._make_etc(network))]
             sandbox = BubblewrapSandbox(self.mode, slot, workspace, recipe, fixed, network=network)
             try:
                 yield sandbox
@@ -164,7 +164,9 @@ class BubblewrapSandbox:
             for folder in (self._temporary, self._temporary / "home"):
                 os.chown(folder, view.USER, view.USER)
         bind = ("--bind", str(self._temporary), "/tmp")
-        self._fixed = [*fixed, *bind, *workspace.arguments, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", self.root]
+        # After /tmp, which would hide an environment that lies below it.
+        shown = [*bind, *view.environment(recipe), *workspace.arguments]
+        self._fixed = [*fixed, *shown, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", self.root]
         self._filter = seccomp.program(internet=True)
         self._running = threading.Lock()
         self._stop_read, self._stop_write = os.pipe()
