@@ -74,6 +74,7 @@ def test_protected_files_come_from_the_baseline_whatever_the_candidate_did(works
     [
         (SeedPlace(kind="placeholder"), {}, "python evaluate.py --seed {seed}"),
         (SeedPlace(kind="option", option="--seed"), {}, "cd . && python -u evaluate.py && true"),
+        (SeedPlace(kind="option", option="--seed"), {}, "python evaluate.py --seed 7"),
         (SeedPlace(kind="environment"), {"evaluate.py": FROM_ENVIRONMENT}, "python evaluate.py"),
         (SeedPlace(kind="key", file="c.yaml", key="run.seed"), FROM_KEY, "python evaluate.py"),
     ],

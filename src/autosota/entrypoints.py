@@ -103,7 +103,7 @@ def seed_place(command: str, tree: Mapping[str, bytes], read: Iterable[str] = ()
     for path in started:
         options = options_of(tree.get(path, b""))
         for option in _SEED_OPTIONS:
-            if option in options and not re.search(rf"{re.escape(option)}[=\s]", command + " "):
+            if option in options:
                 return SeedPlace(kind="option", option=option), f"{path} has the option {option}"
     for path in sorted({*read, *started}):
         key = _seed_key(path, tree)

@@ -315,12 +315,14 @@ class Evaluation:
 
 
 def seeded_line(line: str, seed: int, environment: Environment) -> str:
-    """The command with its seed filled in: at {seed}, or as an option right after the script's name."""
+    """The command with its seed: at {seed}, in place of the option's value, or as an option right after the script's name."""
     place = environment.commands.seed
     if place.kind == "option" and place.option and "{seed}" not in line:
-        script = re.search(r"(\S+\.py|-m\s+[\w.]+)(?=\s|$)", line)
-        at = script.end() if script else len(line)
-        line = f"{line[:at]} {place.option} {{seed}}{line[at:]}"
+        line, count = re.subn(rf"(?<!\S)({re.escape(place.option)})(=|\s+)\S+", r"\1\2{seed}", line)
+        if not count:
+            script = re.search(r"(\S+\.py|-m\s+[\w.]+)(?=\s|$)", line)
+            at = script.end() if script else len(line)
+            line = f"{line[:at]} {place.option} {{seed}}{line[at:]}"
     return line.replace("{seed}", str(seed))
 
 

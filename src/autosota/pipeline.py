@@ -286,3 +286,17 @@ def within_tolerance(spec: MetricSpec, values: Sequence[float]) -> bool | None:
 def duration(seconds: float) -> str:
     """Seconds in words: "45 s", "12 min", "3.5 h"."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def task_file(parts: Parts) -> str:
+    """What `autosota init` writes."""
+    task = _resource(parts)
+    workspace = parts.make_workspace(Path(task.repository.path))
+    try:
+        return parts.init.write_task_file(parts.resolved, workspace)
+    finally:
+        workspace.close()
+
+
+def _lock(parts: Parts, case: Case, workspace: Workspace) -> str:
+    return ""

@@ -36,7 +36,7 @@ from autosota.records import (
     Zones,
 )
 from autosota.skills import Context
-from autosota.statistics import deviation, mean
+from autosota.statistics import constant, deviation, mean
 from autosota.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ class Init:
             )
         values = {spec.name: [measurement.values[spec.name] for measurement in good] for spec in rubric.metrics}
         primary = values[rubric.primary.name]
-        deterministic = len(good) > 1 and len(set(primary)) == 1
+        deterministic = len(good) > 1 and constant(primary)
         return Baseline(
             measurements=measurements,
             mean={name: mean(found) for name, found in values.items()},
