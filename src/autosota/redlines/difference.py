@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from autosota import syntax
 from autosota.records import Case, Change, Patch
-from autosota.redlines import source
-from autosota.redlines.source import Module
+from autosota.syntax import Module
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,22 +26,22 @@ class File:
     @cached_property
     def old(self) -> Module | None:
         """The baseline's state parsed; None where it is absent or no Python."""
-        return source.module(self.path, self.before)
+        return syntax.module(self.path, self.before)
 
     @cached_property
     def new(self) -> Module | None:
         """The candidate's state parsed; None where it is deleted or no Python."""
-        return source.module(self.path, self.after)
+        return syntax.module(self.path, self.after)
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """The candidate's text; for a notebook its code cells joined."""
-        return tuple((source.code(self.path, self.after) or "").split("\n"))
+        return tuple((syntax.code(self.path, self.after) or "").split("\n"))
 
     @cached_property
     def added(self) -> Mapping[int, str]:
         """Line number (from 1) → text of every line that is new or changed."""
-        before = (source.code(self.path, self.before) or "").split("\n") if self.before is not None else []
+        before = (syntax.code(self.path, self.before) or "").split("\n") if self.before is not None else []
         after = list(self.lines)
         if not before:
             return {number: line for number, line in enumerate(after, 1) if line.strip()}
@@ -91,7 +91,7 @@ class Difference:
         """A file of the baseline parsed."""
         if path in self._parsed:
             return self._parsed[path]
-        self._parsed[path] = source.module(path, self.case.tree.get(path))
+        self._parsed[path] = syntax.module(path, self.case.tree.get(path))
         return self._parsed[path]
 
     @cached_property

@@ -17,17 +17,16 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from autosota import syntax
 from autosota.records import Commands, MetricSpec, Zones
-from autosota.redlines import source
-from autosota.redlines.checks.protected import DATA
-from autosota.redlines.source import Module
+from autosota.syntax import DATA, Module
 from autosota.zones import calls, configs
 from autosota.zones.commands import Entries, entries
 from autosota.zones.flow import Flow
 from autosota.zones.globs import matches
 from autosota.zones.scopes import Repository, Scope, learns, model_class
 
-__all__ = ["find", "matches"]
+__all__ = ["analyse", "find", "matches"]
 
 _WEIGHTS = {".pt", ".pth", ".ckpt", ".safetensors", ".joblib", ".onnx", ".weights"}
 _PACKING = {".pkl", ".pickle", ".npz", ".npy", ".h5", ".hdf5", ".bin"}
@@ -49,13 +48,8 @@ def find(
     `read`: files that a traced evaluation opened, None without a trace. `protected` wins over everything; with `free`, every
     other file is protected. `metrics`, where known, tell which printed numbers matter. Pure: looks at the tree only.
     """
-    lines = [line for line in (commands.evaluate, commands.predict, commands.score) if line]
-    started = entries(lines, tree)
-    repository = Repository(tree, started.roots)
-    scripts = [*started.scripts, *sorted(path for path in read or () if path in tree and path.endswith(".py"))]
-    modules = repository.closure(scripts)
-    scored = entries([commands.score], tree).scripts if commands.score else started.scripts
-    flow = Flow(repository, modules, scored, [spec.name for spec in metrics])
+    flow, started = analyse(tree, commands, read=read, metrics=metrics)
+    modules = flow.modules
     whole, symbols, notes = _python(flow, modules, started, commands, tree)
     produced = {*commands.outputs, *filter(None, (commands.metrics, commands.items))}
     whole.update(dict.fromkeys(started.wrappers, "runs the evaluation"))
@@ -71,12 +65,26 @@ def find(
             whole[path] = "labels"
         elif suffix in configs.SUFFIXES and not configs.is_data(path, tree[path]):
             if path in reached or path in started.arguments:
-                keys = configs.protected_keys(configs.read(path, tree[path]), used)
+                keys = configs.protected_keys(syntax.settings(path, tree[path]), used)
                 if keys:
                     symbols[path] = tuple(keys)
         elif _is_data(path, suffix, read):
             whole[path] = "data"
     return _corrected(tree, whole, symbols, reached, protected, free, notes)
+
+
+def analyse(
+    tree: Mapping[str, bytes], commands: Commands, *, read: Iterable[str] | None = None, metrics: Sequence[MetricSpec] = ()
+) -> tuple[Flow, Entries]:
+    """The flow from data to reported numbers in one state of a repository, and what the commands start."""
+    lines = [line for line in (commands.evaluate, commands.predict, commands.score) if line]
+    started = entries(lines, tree)
+    repository = Repository(tree, started.roots)
+    modules = repository.closure(
+        [*started.scripts, *sorted(path for path in read or () if path in tree and path.endswith(".py"))]
+    )
+    scored = entries([commands.score], tree).scripts if commands.score else started.scripts
+    return Flow(repository, modules, scored, [spec.name for spec in metrics]), started
 
 
 # ── code ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -129,13 +137,13 @@ def _symbols(flow: Flow, module: Module, roles: Sequence[Scope]) -> Iterable[str
             yield scope.name
             continue
         for call in flow.pieces.get(scope.key, {}).values():
-            callee = source.dotted(call.func).rsplit(".", 1)[-1]
+            callee = syntax.dotted(call.func).rsplit(".", 1)[-1]
             yield f"{scope.name}.{callee}" if scope.name else callee
     used = _used(flow)
     for name in module.constants:
         if name in used or configs.named_for_protocol(name):
             yield name
-    for name in configs.options(module):
+    for name in syntax.options(module):
         if configs.named_for_protocol(name) or name.lstrip("-").replace("-", "_") in used:
             yield name
 

@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 
-from autosota.redlines.source import Module
+from autosota.syntax import Module
 
 METRICS = (
     "sklearn.metrics.", "torchmetrics.", "scipy.stats.pearsonr", "scipy.stats.spearmanr", "scipy.stats.kendalltau", "sacrebleu.",

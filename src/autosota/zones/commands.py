@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from autosota.redlines import source
+from autosota import syntax
 
 _SHELLS = {"sh", "bash", "zsh", "dash", "source", "."}
 _DEPTH = 5
@@ -111,12 +111,12 @@ def _module(name: str, folder: str, tree: Mapping[str, bytes]) -> str | None:
 
 def _file(path: str, tree: Mapping[str, bytes], found: Entries, depth: int, folder: str, *, called: bool) -> None:
     data = tree[path]
-    if source.is_python(path, data):
+    if syntax.is_python(path, data):
         _add(found.scripts, path)
     elif path.endswith((".sh", ".bash", ".zsh")) or called or data[:2] == b"#!":
         if path not in found.wrappers:
             found.wrappers.append(path)
-            _follow(source.text(data) or "", folder, tree, found, depth + 1)
+            _follow(syntax.text(data) or "", folder, tree, found, depth + 1)
     else:
         _add(found.arguments, path)
 
@@ -127,6 +127,6 @@ def _make(targets: list[str], folder: str, tree: Mapping[str, bytes], found: Ent
         if path in tree and path not in found.wrappers:
             found.wrappers.append(path)
             recipes = [
-                line.strip().lstrip("@-") for line in (source.text(tree[path]) or "").splitlines() if line.startswith("\t")
+                line.strip().lstrip("@-") for line in (syntax.text(tree[path]) or "").splitlines() if line.startswith("\t")
             ]
             _follow("\n".join(recipes), folder, tree, found, depth + 1)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import json
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Mapping
 
-from autosota.redlines import source
+from autosota import syntax
 
 SUFFIXES = {".yaml", ".yml", ".toml", ".json", ".ini", ".cfg"}
 _NAMES = re.compile(
@@ -26,46 +23,6 @@ def named_for_protocol(name: str) -> bool:
     return _NAMES.match(name.lstrip("-").replace("-", "_")) is not None
 
 
-def read(path: str, data: bytes) -> dict[str, object]:
-    """Dotted key → value of a YAML, TOML, JSON or INI file; empty where it cannot be read or is a list of data."""
-    content = source.text(data)
-    if content is None:
-        return {}
-    suffix = PurePosixPath(path).suffix.lower()
-    loaded: object
-    try:
-        if suffix in (".yaml", ".yml"):
-            loaded = _yaml(content)
-        elif suffix == ".toml":
-            loaded = tomllib.loads(content)
-        elif suffix == ".json":
-            loaded = json.loads(content)
-        else:
-            parser = configparser.ConfigParser(interpolation=None, strict=False)
-            parser.read_string(content)
-            loaded = {section: dict(parser[section]) for section in parser.sections()}
-    except (ValueError, RecursionError, configparser.Error):
-        return {}
-    return dict(_flatten(loaded, "", 0))
-
-
-def _yaml(content: str) -> object:
-    import yaml
-
-    try:
-        return yaml.safe_load(content)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-
-
-def _flatten(value: object, prefix: str, depth: int) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict) and depth < 12:
-        for key, item in list(value.items())[:2000]:
-            yield from _flatten(item, f"{prefix}.{key}" if prefix else str(key), depth + 1)
-    elif prefix:
-        yield prefix, value
-
-
 def is_data(path: str, data: bytes) -> bool:
     """A JSON file that holds records or numbers rather than settings."""
     if not path.lower().endswith(".json"):
@@ -73,7 +30,7 @@ def is_data(path: str, data: bytes) -> bool:
     if len(data) > 200_000:
         return True
     try:
-        loaded = json.loads(source.text(data) or "null")
+        loaded = json.loads(syntax.text(data) or "null")
     except (ValueError, RecursionError):
         return False
     if isinstance(loaded, list):
@@ -95,21 +52,9 @@ def protected_keys(keys: Mapping[str, object], used: set[str]) -> list[str]:
     return found
 
 
-def options(module: source.Module) -> dict[str, ast.Call]:
-    """Option string → the `add_argument` or click `option` call that declares it."""
-    found = {}
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and source.dotted(node.func).rsplit(".", 1)[-1] in ("add_argument", "option"):
-            names = [item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
-            long = [name for name in names if name.startswith("--")] or names
-            if long:
-                found[long[0]] = node
-    return found
-
-
 def tunable(call: ast.Call) -> bool:
     """Does a call declare a command-line option with a numeric default that is not the protocol's?"""
-    if source.dotted(call.func).rsplit(".", 1)[-1] not in ("add_argument", "option"):
+    if syntax.dotted(call.func).rsplit(".", 1)[-1] not in ("add_argument", "option"):
         return False
     names = [item.value for item in call.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
     default = next((keyword.value for keyword in call.keywords if keyword.arg == "default"), None)

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from autosota.redlines import source
-from autosota.redlines.source import Module
+from autosota import syntax
+from autosota.syntax import Module
 from autosota.zones import calls, configs
 from autosota.zones.scopes import Repository, Scope, learns, model_class, random_draws, updates
 
@@ -34,19 +34,26 @@ class Flow:
         self.pieces: dict[tuple[str, str], dict[int, ast.Call]] = {}
         """Protected calls by scope."""
         self._seen: set[tuple[tuple[str, str], str]] = set()
-        self._truths: list[tuple[Scope, ast.expr]] = []
+        self.truths: list[tuple[Scope, ast.expr]] = []
+        """What metric computations are given, truth and predictions alike."""
+        self.reports: list[tuple[Scope, ast.expr]] = []
+        """What is printed or written as results."""
+        self.scored: list[tuple[Scope, ast.expr]] = []
+        """Those of `truths` that are made of loaded, generated and split data alone."""
         self._reporters: set[tuple[str, str]] = set()
-        for scope, expression in self._sinks():
+        self.reports = self._sinks()
+        for scope, expression in self.reports:
             self._value(scope, expression, 0)
             self._reporters.add(scope.key)
         self._calls_of_reporters()
         self._loaders()
         done = 0
-        while done < len(self._truths):
-            scope, expression = self._truths[done]
+        while done < len(self.truths):
+            scope, expression = self.truths[done]
             done += 1
             found: list[tuple[Scope, ast.Call | None]] = []
             if self._pure(scope, expression, found, set(), 0) == "data":
+                self.scored.append((scope, expression))
                 self._record(found)
 
     # ── reports ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -55,7 +62,7 @@ class Flow:
         """Reported expressions, the best class of evidence only: named metrics, then files, then prints outside loops."""
         ranked: list[tuple[int, Scope, ast.Call]] = []
         for scope in self._reporting:
-            if self._in_model(scope):
+            if self.in_model(scope):
                 continue
             looped = {id(node) for loop in scope.nodes if isinstance(loop, (ast.For, ast.While)) for node in ast.walk(loop)}
             for call in scope.calls:
@@ -83,7 +90,7 @@ class Flow:
                     and call.args
                 ):
                     self._piece(scope, call, self.metric)
-                    self._truths.extend((scope, item) for item in call.args)
+                    self.truths.extend((scope, item) for item in call.args)
 
     def _rank(self, scope: Scope, call: ast.Call, name: str, looped: bool) -> int:
         text = re.sub(r"[\W_]+", "", ast.unparse(call).lower())
@@ -97,7 +104,8 @@ class Flow:
             return 5
         return 4 if looped and (learns(scope) or _EPOCH.search(words)) else 3 if looped else 2
 
-    def _in_model(self, scope: Scope) -> bool:
+    def in_model(self, scope: Scope) -> bool:
+        """Is it a method of a class that learns or predicts?"""
         return scope.name.startswith(tuple(self._models)) if self._models else False
 
     # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,7 +121,7 @@ class Flow:
         elif _combines(expression):
             self.metric.add(scope.key)
             for side in _sides(expression):
-                self._truths.append((scope, side))
+                self.truths.append((scope, side))
         elif isinstance(expression, (ast.Name, ast.Attribute)):
             self._name(scope, expression, depth)
         elif not isinstance(expression, (ast.Constant, ast.Lambda)):
@@ -121,7 +129,7 @@ class Flow:
                 self._value(scope, child, depth + 1)
 
     def _name(self, scope: Scope, expression: ast.Name | ast.Attribute, depth: int) -> None:
-        name = source.dotted(expression)
+        name = syntax.dotted(expression)
         values = scope.assigned.get(name)
         if values is None and isinstance(expression, ast.Attribute):
             self._value(scope, expression.value, depth + 1)
@@ -138,7 +146,7 @@ class Flow:
             self._piece(scope, call, self.metric)
             truth = calls.truth(call, name)
             if truth is not None:
-                self._truths.append((scope, truth))
+                self.truths.append((scope, truth))
             return
         target = self.repository.target(call, scope)
         if isinstance(target, Scope):
@@ -156,7 +164,7 @@ class Flow:
 
     def _function(self, scope: Scope, call: ast.Call, target: Scope, depth: int) -> None:
         """A function of the repository on the way of a reported value."""
-        if self._in_model(target) and target.name.rsplit(".", 1)[-1] in calls.LEARN | calls.PREDICT:
+        if self.in_model(target) and target.name.rsplit(".", 1)[-1] in calls.LEARN | calls.PREDICT:
             return
         if not self.algorithm(target):
             self.metric.add(target.key)
@@ -167,15 +175,15 @@ class Flow:
                     isinstance(helper, Scope)
                     and not self.algorithm(helper)
                     and not self._predicts(helper)
-                    and not self._in_model(helper)
+                    and not self.in_model(helper)
                 ):
                     self._value(target, inner, depth + 1)
         for item in (*call.args, *(keyword.value for keyword in call.keywords)):
-            objective = self.repository.named(source.dotted(item), scope) if isinstance(item, (ast.Name, ast.Attribute)) else None
+            objective = self.repository.named(syntax.dotted(item), scope) if isinstance(item, (ast.Name, ast.Attribute)) else None
             if isinstance(objective, Scope) and self.algorithm(target) and not self.algorithm(objective):
                 self.metric.add(objective.key)
             elif not self.algorithm(target):
-                self._truths.append((scope, item))
+                self.truths.append((scope, item))
         for value in target.returns:
             self._value(target, value, depth + 1)
         if not target.returns or not self.algorithm(target):
@@ -189,7 +197,7 @@ class Flow:
                 self._value(target, inner, depth + 1)
         for node in target.nodes:
             if isinstance(node, ast.expr) and _combines(node):
-                self._truths.extend((target, side) for side in _sides(node))
+                self.truths.extend((target, side) for side in _sides(node))
 
     def _arguments(self, scope: Scope, parameter: str) -> Iterator[tuple[Scope, ast.expr]]:
         """What callers in the reached code pass for a parameter."""
@@ -199,7 +207,7 @@ class Flow:
         last = scope.name.rsplit(".", 1)[-1]
         for caller in self.scopes:
             for call in caller.calls:
-                if source.dotted(call.func).rsplit(".", 1)[-1] != last or self.repository.target(call, caller) is not scope:
+                if syntax.dotted(call.func).rsplit(".", 1)[-1] != last or self.repository.target(call, caller) is not scope:
                     continue
                 for keyword in call.keywords:
                     if keyword.arg == parameter:
@@ -212,7 +220,7 @@ class Flow:
     def _loaders(self) -> None:
         """Every scope that reads data itself, model classes aside, with the splits it makes on the way."""
         for scope in self.scopes:
-            if self._in_model(scope):
+            if self.in_model(scope):
                 continue
             for call in scope.calls:
                 if calls.is_load(call, scope.module.callee(call)):
@@ -231,7 +239,7 @@ class Flow:
         if isinstance(expression, ast.Call):
             kinds.append(self._pure_call(scope, expression, found, seen, depth))
         elif isinstance(expression, (ast.Name, ast.Attribute)):
-            name = source.dotted(expression)
+            name = syntax.dotted(expression)
             values = scope.assigned.get(name)
             if values is None and isinstance(expression, ast.Attribute):
                 return self._pure(scope, expression.value, found, seen, depth + 1)
@@ -260,7 +268,7 @@ class Flow:
         target = self.repository.target(call, scope)
         if isinstance(target, Scope):
             inputs = [self._pure(scope, item, found, seen, depth + 1) for item in arguments]
-            if self._in_model(target) or learns(target) or self._predicts(target) or (updates(target) and "data" in inputs):
+            if self.in_model(target) or learns(target) or self._predicts(target) or (updates(target) and "data" in inputs):
                 return "free"
             if "free" in inputs:
                 return "free"
@@ -292,7 +300,7 @@ class Flow:
         return "free" if "free" in kinds else "data" if "data" in kinds else ""
 
     def _made_by(self, scope: Scope, expression: ast.expr) -> str:
-        for value, _ in scope.assigned.get(source.dotted(expression), ()):
+        for value, _ in scope.assigned.get(syntax.dotted(expression), ()):
             if isinstance(value, ast.Call):
                 return scope.module.callee(value)
         return scope.module.callee(expression) if isinstance(expression, ast.Call) else ""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from autosota.redlines import source
-from autosota.redlines.source import Module
+from autosota import syntax
+from autosota.syntax import Module
 from autosota.zones import calls
 
 Value = tuple[ast.expr, int | None]
@@ -32,7 +32,7 @@ class Scope:
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
         """Everything in its own body, inner functions left out."""
-        return tuple(source.own_nodes(self.node))
+        return tuple(syntax.own_nodes(self.node))
 
     @cached_property
     def calls(self) -> tuple[ast.Call, ...]:
@@ -67,7 +67,7 @@ class Scope:
             elif isinstance(target, (ast.Starred, ast.Subscript)):
                 put(target.value, value, index)
             else:
-                name = source.dotted(target)
+                name = syntax.dotted(target)
                 if name:
                     found.setdefault(name, []).append((value, index))
 
@@ -103,12 +103,12 @@ class Repository:
     def module(self, path: str) -> Module | None:
         """A file parsed, once; None where it is absent or no Python."""
         if path not in self._modules:
-            self._modules[path] = source.module(path, self._tree[path]) if path in self._tree else None
+            self._modules[path] = syntax.module(path, self._tree[path]) if path in self._tree else None
         return self._modules[path]
 
     def scopes(self, module: Module) -> Iterator[Scope]:
         """Module code and all functions of a file."""
-        for name, node in source.scopes(module):
+        for name, node in syntax.scopes(module):
             yield self.scope(module, name, node)
 
     def scope(self, module: Module, name: str, node: ast.AST) -> Scope:
@@ -161,7 +161,7 @@ class Repository:
 
     def target(self, call: ast.Call, scope: Scope) -> Scope | ast.ClassDef | None:
         """The function or class of the repository that a call runs, or None."""
-        return self.named(source.dotted(call.func), scope)
+        return self.named(syntax.dotted(call.func), scope)
 
     def named(self, name: str, scope: Scope) -> Scope | ast.ClassDef | None:
         """The function or class of the repository that a dotted name stands for in a scope, or None."""
@@ -204,8 +204,8 @@ class Repository:
         """`thing.method()` where `thing` was made from a class of the repository in this scope."""
         head, _, method = name.rpartition(".")
         for value, _ in scope.assigned.get(head, ()):
-            if isinstance(value, ast.Call) and source.dotted(value.func) != name:
-                made = self.named(source.dotted(value.func), scope)
+            if isinstance(value, ast.Call) and syntax.dotted(value.func) != name:
+                made = self.named(syntax.dotted(value.func), scope)
                 if isinstance(made, ast.ClassDef):
                     for module in self._modules.values():
                         if module is not None and made in module.classes.values():
@@ -264,7 +264,7 @@ def _accumulates(node: ast.Assign) -> bool:
     value, own = node.value, _names([node])
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
         return any(isinstance(side, ast.Name) and side.id in own for side in (value.left, value.right))
-    if isinstance(value, ast.Call) and source.dotted(value.func) in ("max", "min"):
+    if isinstance(value, ast.Call) and syntax.dotted(value.func) in ("max", "min"):
         return any(isinstance(item, ast.Name) and item.id in own for item in value.args)
     return isinstance(value, ast.Constant)
 
@@ -275,9 +275,9 @@ def random_draws(scope: Scope) -> bool:
         isinstance(call.func, ast.Attribute)
         and call.func.attr in calls.RANDOM
         and (
-            "rng" in source.dotted(call.func).lower()
+            "rng" in syntax.dotted(call.func).lower()
             or "random" in scope.module.callee(call)
-            or "generator" in source.dotted(call.func)
+            or "generator" in syntax.dotted(call.func)
         )
         for call in scope.calls
     )
@@ -286,7 +286,7 @@ def random_draws(scope: Scope) -> bool:
 def model_class(definition: ast.ClassDef) -> bool:
     """A class that learns or predicts, or derives from one that does."""
     methods = {item.name for item in definition.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    bases = {source.dotted(base).rsplit(".", 1)[-1] for base in definition.bases}
+    bases = {syntax.dotted(base).rsplit(".", 1)[-1] for base in definition.bases}
     known = {
         "Module",
         "LightningModule",

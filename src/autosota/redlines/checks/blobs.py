@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from autosota import syntax
 from autosota.records import Violation
-from autosota.redlines import source
 from autosota.redlines.difference import Difference, File
 
 _TABLE = 40
@@ -43,9 +43,9 @@ def _file(file: File) -> str | None:
     size = len(file.after or b"")
     if file.is_link:
         return f"symbolic link to {(file.after or b'').decode('utf-8', 'replace')[:100]}"
-    if source.text(file.after) is None and suffix not in _PICTURES:
+    if syntax.text(file.after) is None and suffix not in _PICTURES:
         return f"{size} bytes that are not readable text"
-    content = source.text(file.after) or ""
+    content = syntax.text(file.after) or ""
     if suffix in _ROWS or (suffix in (".json", ".txt", ".yaml", ".yml", ".toml", ".ini", ".cfg") and _numbers(content) >= 200):
         new = sum(1 for line in file.added.values() if line.strip())
         if new >= _TABLE or (new and size > 20_000):
@@ -61,11 +61,11 @@ def _numbers(content: str) -> int:
 
 def _literals(file: File) -> Iterator[tuple[int, str]]:
     assert file.new is not None
-    known = {source.dump(node) for node in ast.walk(file.old.tree) if _opaque(node)} if file.old else set()
+    known = {syntax.dump(node) for node in ast.walk(file.old.tree) if _opaque(node)} if file.old else set()
     inside: set[int] = set()
     for node in ast.walk(file.new.tree):
         words = None if id(node) in inside else _opaque(node)
-        if words and source.dump(node) not in known:
+        if words and syntax.dump(node) not in known:
             inside.update(id(child) for child in ast.walk(node))
             yield getattr(node, "lineno", 0), words
 

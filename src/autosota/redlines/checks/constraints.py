@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+from autosota import syntax
 from autosota.records import Constraint, Scalar, Violation
-from autosota.redlines import source
 from autosota.redlines.difference import Difference
 
 _PREDICATE = re.compile(
@@ -95,14 +95,14 @@ def _given(node: ast.AST, name: str) -> Iterator[ast.expr]:
                 yield node.value
             if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant) and target.slice.value == name:
                 yield node.value
-    if isinstance(node, ast.Call) and source.dotted(node.func).endswith(("update", "setattr", "set_defaults", "replace")):
+    if isinstance(node, ast.Call) and syntax.dotted(node.func).endswith(("update", "setattr", "set_defaults", "replace")):
         yield from (keyword.value for keyword in node.keywords if keyword.arg == name)
         for item in node.args:
             if isinstance(item, ast.Dict):
                 for key, value in zip(item.keys, item.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == name:
                         yield value
-        if source.dotted(node.func) == "setattr" and len(node.args) == 3:
+        if syntax.dotted(node.func) == "setattr" and len(node.args) == 3:
             attribute = node.args[1]
             if isinstance(attribute, ast.Constant) and attribute.value == name:
                 yield node.args[2]
@@ -119,7 +119,7 @@ def predicates(difference: Difference) -> Iterator[Violation]:
             continue
         for name, function in file.old.functions.items():
             new = file.new.functions.get(name)
-            if new is None or source.dump(function) == source.dump(new):
+            if new is None or syntax.dump(function) == syntax.dump(new):
                 continue
             before, after = _formulas(function), _formulas(new)
             for text in sorted(before - after):
@@ -136,12 +136,12 @@ def predicates(difference: Difference) -> Iterator[Violation]:
                 )
 
 
-def _formulas(function: source.Function) -> set[str]:
+def _formulas(function: syntax.Function) -> set[str]:
     """Statements of rounding, ranks and clips together with a word of guarantees, normalized."""
     found = set()
-    for node in source.own_nodes(function):
+    for node in syntax.own_nodes(function):
         if isinstance(node, ast.Call) and re.search(
-            r"(ceil|floor|quantile|percentile|clip|partition|round)$", source.dotted(node.func)
+            r"(ceil|floor|quantile|percentile|clip|partition|round)$", syntax.dotted(node.func)
         ):
             words = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} | {
                 n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)

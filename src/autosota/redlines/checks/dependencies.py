@@ -7,8 +7,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from autosota import syntax
 from autosota.records import Violation
-from autosota.redlines import source
 from autosota.redlines.difference import Difference, File
 
 _LISTS = re.compile(r"^(requirements|constraints|dev-requirements|test-requirements).*\.(txt|in|pip)$", re.IGNORECASE)
@@ -41,7 +41,7 @@ def changed(difference: Difference) -> Iterator[Violation]:
 
 
 def _said(file: File, data: bytes | None) -> object:
-    content = source.text(data) if data is not None else ""
+    content = syntax.text(data) if data is not None else ""
     if content is None:
         return data
     if file.path.lower().endswith("pyproject.toml"):

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from autosota import syntax
 from autosota.records import Violation
-from autosota.redlines import source
 from autosota.redlines.difference import Difference, File
-from autosota.redlines.source import Module
+from autosota.syntax import Module
 
 _CALLS = (
     "requests.", "urllib.request.", "urllib3.", "httpx.", "aiohttp.", "socket.", "http.client.", "ftplib.", "wget.", "gdown.",
@@ -42,9 +42,9 @@ def _violation(file: File, line: int, rule: str, evidence: str, review: bool = F
 
 def _python(file: File, difference: Difference) -> Iterator[Violation]:
     assert file.new is not None
-    known = {source.dump(node) for node in ast.walk(file.old.tree) if isinstance(node, ast.Call)} if file.old else set()
+    known = {syntax.dump(node) for node in ast.walk(file.old.tree) if isinstance(node, ast.Call)} if file.old else set()
     for node in ast.walk(file.new.tree):
-        if isinstance(node, ast.Call) and node.lineno in file.added and source.dump(node) not in known:
+        if isinstance(node, ast.Call) and node.lineno in file.added and syntax.dump(node) not in known:
             yield from _call(file, file.new, node, difference)
 
 
@@ -75,7 +75,7 @@ def _call(file: File, module: Module, call: ast.Call, difference: Difference) ->
 def _literals(difference: Difference) -> str:
     """All baseline text in which an identifier of weights may stand."""
     texts = (
-        source.text(data)
+        syntax.text(data)
         for path, data in difference.case.tree.items()
         if path.endswith((".py", ".yaml", ".yml", ".json", ".toml"))
     )

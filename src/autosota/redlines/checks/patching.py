@@ -6,18 +6,17 @@ import ast
 from collections.abc import Iterator
 from typing import Literal
 
+from autosota import syntax
 from autosota.records import Violation
-from autosota.redlines import source
 from autosota.redlines.difference import Difference, File
-from autosota.redlines.source import Module
+from autosota.syntax import Module
 
 _CLOCKS = {"time", "datetime", "timeit"}
 _CORE = {"builtins", "sys", "json", "importlib", "random", "csv", "statistics", "math", "atexit", "io", "pathlib", "os"}
 _SETTINGS = ("options", "backends", "rcParams", "config", "flags", "conf", "settings", "cudnn", "rcparams")
 _LOOKING = {
-    "inspect.stack", "inspect.currentframe", "inspect.trace", "inspect.getouterframes",
-    "sys._getframe", "sys._current_frames",
-    "gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.settrace", "sys.setprofile", "threading.settrace", "ctypes.pythonapi",
+    "inspect.stack", "inspect.currentframe", "inspect.trace", "inspect.getouterframes", "sys._getframe", "sys._current_frames",
+    "gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.settrace", "sys.setprofile", "threading.settrace",
 }  # fmt: skip
 _RUNNING = {
     "exec",
@@ -39,7 +38,7 @@ def foreign(difference: Difference) -> Iterator[Violation]:
         if file.new is None:
             continue
         known = (
-            {source.dump(node) for node in ast.walk(file.old.tree) if isinstance(node, (ast.stmt, ast.Call))}
+            {syntax.dump(node) for node in ast.walk(file.old.tree) if isinstance(node, (ast.stmt, ast.Call))}
             if file.old
             else set()
         )
@@ -51,7 +50,7 @@ def foreign(difference: Difference) -> Iterator[Violation]:
             ):
                 continue
             for target, word in _targets(node, file.new):
-                if source.dump(node) not in known:
+                if syntax.dump(node) not in known:
                     yield _violation(file, node, target, word, stakes, difference)
 
 
@@ -92,11 +91,11 @@ def _foreign(target: ast.expr, module: Module) -> str:
     """Dotted name of an assigned attribute or item that belongs to an imported module, or ""."""
     if isinstance(target, ast.Attribute):
         if target.attr in ("__code__", "__defaults__", "__kwdefaults__", "__globals__"):
-            return f"{source.dotted(target.value) or '?'}.{target.attr}"
+            return f"{syntax.dotted(target.value) or '?'}.{target.attr}"
         root = _foreign_root(target.value, module)
         return f"{root}.{target.attr}" if root and not _is_setting(f"{root}.{target.attr}") else ""
     if isinstance(target, ast.Subscript):
-        name = module.resolve(source.dotted(target.value))
+        name = module.resolve(syntax.dotted(target.value))
         if name in ("sys.modules", "globals()") or name.endswith(".__dict__") or name.startswith(("vars()", "__builtins__")):
             return name
     return ""
@@ -104,7 +103,7 @@ def _foreign(target: ast.expr, module: Module) -> str:
 
 def _foreign_root(node: ast.expr, module: Module) -> str:
     """The imported module or name an expression stands for, or "": local objects, `self` and arguments are one's own."""
-    name = source.dotted(node)
+    name = syntax.dotted(node)
     head = name.split(".")[0].rstrip("()[]")
     if head in ("__builtins__",) or name.startswith("sys.modules[]"):
         return name

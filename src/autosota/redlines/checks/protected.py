@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from autosota import syntax
 from autosota.records import Violation
-from autosota.redlines import source
 from autosota.redlines.difference import Difference, File
 
-DATA = {
-    ".csv", ".tsv", ".npy", ".npz", ".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".mat", ".jsonl", ".arff", ".libsvm",
-    ".svmlight",
-    ".data", ".dat", ".gz", ".bz2", ".xz", ".zip", ".tar", ".pkl", ".pickle", ".png", ".jpg", ".jpeg", ".gif", ".bmp",
-    ".tif", ".tiff",
-    ".wav", ".flac", ".mp3", ".txt", ".xlsx", ".xls", ".sqlite", ".db", ".nc", ".pgm", ".ppm", ".idx", ".bin", ".lmdb",
-}  # fmt: skip
-"""Suffixes under which data are kept."""
 _FIX = "leave the file as it is and make the change in model or training code; if it must be free, name it in `free`"
 
 
@@ -28,7 +20,7 @@ def files(difference: Difference) -> Iterator[Violation]:
 def data(difference: Difference) -> Iterator[Violation]:
     """R6: protected data changed, or new files appear where the evaluation's data lie."""
     zones = difference.case.environment.zones
-    folders = {PurePosixPath(path).parent for path in zones.protected if PurePosixPath(path).suffix.lower() in DATA}
+    folders = {PurePosixPath(path).parent for path in zones.protected if PurePosixPath(path).suffix.lower() in syntax.DATA}
     for file in difference.files:
         if not _is_data(file):
             continue
@@ -41,7 +33,7 @@ def data(difference: Difference) -> Iterator[Violation]:
 
 
 def _is_data(file: File) -> bool:
-    return PurePosixPath(file.path).suffix.lower() in DATA
+    return PurePosixPath(file.path).suffix.lower() in syntax.DATA
 
 
 def _file(file: File, difference: Difference, red_line: str) -> Iterator[Violation]:
@@ -75,7 +67,7 @@ def _reject(file: File, red_line: str, evidence: str) -> Violation:
 
 
 def _same(file: File) -> bool:
-    return file.old is not None and file.new is not None and source.dump(file.old.tree) == source.dump(file.new.tree)
+    return file.old is not None and file.new is not None and syntax.dump(file.old.tree) == syntax.dump(file.new.tree)
 
 
 def _excerpt(file: File) -> str:

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+from autosota import syntax
 from autosota.records import Violation
-from autosota.redlines import source
 from autosota.redlines.difference import Difference, File
 
 _SEED = re.compile(r"(^|_)(seeds?|random_state|random_seed|rng_seed|manual_seed)$", re.IGNORECASE)
@@ -22,9 +22,9 @@ def literals(difference: Difference) -> Iterator[Violation]:
     for file in difference.files:
         if file.new is None:
             continue
-        known = {source.dump(node) for node in ast.walk(file.old.tree)} if file.old else set()
+        known = {syntax.dump(node) for node in ast.walk(file.old.tree)} if file.old else set()
         for node in ast.walk(file.new.tree):
-            if getattr(node, "lineno", None) in file.added and source.dump(node) not in known:
+            if getattr(node, "lineno", None) in file.added and syntax.dump(node) not in known:
                 for value, name in _given(node, file):
                     yield _violation(file, node, value, name)
 
@@ -51,7 +51,7 @@ def _given(node: ast.AST, file: File) -> Iterator[tuple[ast.expr, str]]:
 def _violation(file: File, node: ast.AST, value: ast.expr, name: str) -> Violation:
     literal = isinstance(value, ast.Constant) and isinstance(value.value, int) and not isinstance(value.value, bool)
     several = isinstance(value, (ast.List, ast.Tuple, ast.Set)) or (
-        isinstance(value, ast.Call) and source.dotted(value.func) == "range"
+        isinstance(value, ast.Call) and syntax.dotted(value.func) == "range"
     )
     if not (literal or several):
         return Violation(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import json
 import re
+import tomllib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,14 @@ from pathlib import PurePosixPath
 
 LIMIT = 2 * 2**20
 """Files longer than this many bytes are not parsed."""
+DATA = {
+    ".csv", ".tsv", ".npy", ".npz", ".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".mat", ".jsonl", ".arff", ".libsvm",
+    ".svmlight",
+    ".data", ".dat", ".gz", ".bz2", ".xz", ".zip", ".tar", ".pkl", ".pickle", ".png", ".jpg", ".jpeg", ".gif", ".bmp",
+    ".tif", ".tiff",
+    ".wav", ".flac", ".mp3", ".txt", ".xlsx", ".xls", ".sqlite", ".db", ".nc", ".pgm", ".ppm", ".idx", ".bin", ".lmdb",
+}  # fmt: skip
+"""Suffixes under which data are kept."""
 _MAGIC = re.compile(r"^\s*[%!]|^\s*\?")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -84,7 +94,13 @@ def dump(node: ast.AST | list[ast.stmt]) -> str:
     """A normalized text of code: no positions, comments, layout or docstrings; annotations dropped."""
     if isinstance(node, list):
         return "\n".join(dump(item) for item in node)
-    return ast.dump(_Plain().visit(_copy(node)))
+    return ast.dump(plain(node))
+
+
+def plain(node: ast.AST) -> ast.AST:
+    """A copy without positions, docstrings and annotations."""
+    copy: ast.AST = _Plain().visit(_copy(node))
+    return copy
 
 
 def _copy(node: ast.AST) -> ast.AST:
@@ -221,3 +237,85 @@ def scopes(source: Module) -> Iterator[tuple[str, ast.AST]]:
     """The module's own code as ("", module), then every function with its qualified name."""
     yield "", source.tree
     yield from source.functions.items()
+
+
+def options(module: Module) -> dict[str, ast.Call]:
+    """Option string → the `add_argument` or click `option` call that declares it."""
+    found = {}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and dotted(node.func).rsplit(".", 1)[-1] in ("add_argument", "option"):
+            names = [item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+            long = [name for name in names if name.startswith("--")] or names
+            if long:
+                found[long[0]] = node
+    return found
+
+
+def form(source: Module, symbol: str) -> str | None:
+    """Normalized text of a protected symbol of a Python file, None where it is not there.
+
+    Symbols: a function, method or class; a module constant; a `--option`; `function.callee` or `callee` for all its calls there.
+    """
+    if symbol.startswith("-"):
+        call = options(source).get(symbol)
+        return dump(call) if call is not None else None
+    if symbol in source.functions:
+        return dump(source.functions[symbol])
+    if symbol in source.classes:
+        return dump(source.classes[symbol])
+    if symbol in source.constants:
+        return dump(source.constants[symbol])
+    scope, _, callee = symbol.rpartition(".")
+    node: ast.AST | None = source.tree if not scope else source.functions.get(scope)
+    if node is None:
+        return None
+    found = [
+        dump(item) for item in own_nodes(node) if isinstance(item, ast.Call) and dotted(item.func).rsplit(".", 1)[-1] == callee
+    ]
+    return "\n".join(sorted(found)) or None
+
+
+def setting(path: str, data: bytes | None, key: str) -> str | None:
+    """A key of a configuration file as text, None where it is not there."""
+    values = settings(path, data) if data is not None else {}
+    return json.dumps(values[key], sort_keys=True, default=str) if key in values else None
+
+
+def settings(path: str, data: bytes) -> dict[str, object]:
+    """Dotted key → value of a YAML, TOML, JSON or INI file; empty where it cannot be read or is a list of data."""
+    content = text(data)
+    if content is None:
+        return {}
+    suffix = PurePosixPath(path).suffix.lower()
+    loaded: object
+    try:
+        if suffix in (".yaml", ".yml"):
+            loaded = _yaml(content)
+        elif suffix == ".toml":
+            loaded = tomllib.loads(content)
+        elif suffix == ".json":
+            loaded = json.loads(content)
+        else:
+            parser = configparser.ConfigParser(interpolation=None, strict=False)
+            parser.read_string(content)
+            loaded = {section: dict(parser[section]) for section in parser.sections()}
+    except (ValueError, RecursionError, configparser.Error):
+        return {}
+    return dict(_flatten(loaded, "", 0))
+
+
+def _yaml(content: str) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+
+
+def _flatten(value: object, prefix: str, depth: int) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict) and depth < 12:
+        for key, item in list(value.items())[:2000]:
+            yield from _flatten(item, f"{prefix}.{key}" if prefix else str(key), depth + 1)
+    elif prefix:
+        yield prefix, value
