@@ -43,7 +43,7 @@ def number(value: object, places: int | None = None) -> str:
         return "–"
     if places is not None and abs(known) < 1e15:
         return f"{known:.{places}f}"
-    return f"{known:.4g}"
+    return f"{known:,.0f}" if 1e4 <= abs(known) < 1e15 else f"{known:.4g}"
 
 
 def signed(value: object, places: int | None = None) -> str:

@@ -139,6 +139,11 @@ class Facts:
         return Counter(entry.status for entry in self.experiments)
 
     @cached_property
+    def tried(self) -> Counter[str]:
+        """How many experiments an idea got, by its id."""
+        return Counter(entry.idea for entry in self.experiments)
+
+    @cached_property
     def purposes(self) -> list[tuple[str, int, float, float, int]]:
         """Per purpose: (purpose, evaluations, seconds, CPU seconds, failures)."""
         table: dict[str, list[float]] = {}

@@ -39,7 +39,7 @@ def render(facts: Facts) -> str:
     template = environment.get_template("report.html.jinja")
     return template.render(
         facts=facts, story=story, words=words, pictures=_pictures(facts), patch=diffs.parse(facts.patch),
-        rows=story.selected(facts.experiments), ideas=_titles(facts), setting=setting,
+        rows=story.selected(facts.experiments, keep=facts.best), setting=setting,
         audits=story.audits(facts), contents=_contents(facts), icon=_icon,
     )  # fmt: skip
 
@@ -68,10 +68,6 @@ def scalar(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return words.clip(value, 80)
-
-
-def _titles(facts: Facts) -> dict[str, str]:
-    return {idea.id: idea.title for idea, _ in facts.ideas}
 
 
 def _icon(status: str) -> Markup:

@@ -102,7 +102,7 @@ def _search(facts: Facts) -> str:
     if not facts.experiments:
         return ""
     told = ", ".join(f"{number} {words.STATUSES[status]}" for status, number in facts.statuses.most_common())
-    rows = story.selected(facts.experiments, ROWS)
+    rows = story.selected(facts.experiments, ROWS, keep=facts.best)
     cut = "" if len(rows) == len(facts.experiments) else (
         f"{len(rows)} of {len(facts.experiments):,} are shown; all are in `07-experiments.jsonl`.")  # fmt: skip
     return document([
@@ -146,12 +146,9 @@ def _audits(facts: Facts) -> str:
 
 
 def _ideas(facts: Facts) -> str:
-    tried: dict[str, int] = {}
-    for entry in facts.experiments:
-        tried[entry.idea] = tried.get(entry.idea, 0) + 1
     rows = [
         [plain(idea.title, 160), f"{idea.level}, {idea.scope}", idea.risk, f"{idea.priority:.2f}", plain(idea.source, 60),
-         verdict(judged), str(tried.get(idea.id, 0))]
+         verdict(judged), str(facts.tried[idea.id])]
         for idea, judged in facts.ideas[:ROWS]
     ]  # fmt: skip
     return (

@@ -139,28 +139,28 @@ def audits(facts: Facts) -> list[Audit]:
     return table
 
 
-def selected(experiments: Sequence[Experiment], limit: int = ROWS) -> list[Experiment]:
-    """The rows of a table: all of them, or the improved, best, worst, rejected and failed ones, in order."""
+def selected(experiments: Sequence[Experiment], limit: int = ROWS, *, keep: Experiment | None = None) -> list[Experiment]:
+    """The rows of a table: all of them, or `keep` and the improved, best, worst, rejected, failed and last ones, in order."""
     if len(experiments) <= limit:
         return list(experiments)
     scored = [entry for entry in experiments if words.finite(entry.gain) is not None]
     scored.sort(key=lambda entry: entry.gain or 0.0, reverse=True)
     groups = (
-        [entry for entry in experiments if entry.status == "improved"][-limit * 2 // 5 :],
+        [entry for entry in experiments if entry.status == "improved"][-(limit * 2 // 5 - 1) :],
         scored[: limit // 5],
         scored[-limit // 10 :],
         [entry for entry in experiments if entry.status == "rejected"][: limit // 10],
         [entry for entry in experiments if entry.status == "failed"][: limit // 10],
         experiments[-limit // 10 :],
     )
-    kept: set[int] = set()
+    kept: set[int] = {keep.number} if keep else set()
     for group in groups:
         kept.update(entry.number for entry in group)
     for entry in experiments:
         if len(kept) >= limit:
             break
         kept.add(entry.number)
-    return [entry for entry in experiments if entry.number in kept][:limit]
+    return [entry for entry in experiments if entry.number in kept]
 
 
 def commands(facts: Facts) -> list[tuple[str, str]]:
