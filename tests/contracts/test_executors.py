@@ -23,7 +23,8 @@ from autosota.sandboxes.local import LocalExecutor
 
 MAKERS: dict[str, Callable[[Path], Executor]] = {
     "bubblewrap": BubblewrapExecutor,
-    "bubblewrap-mapped": lambda scratch: BubblewrapExecutor(scratch, drop=False, groups=False),
+    "bubblewrap-mapped": lambda scratch: BubblewrapExecutor(scratch, drop=False),
+    "bubblewrap-no-groups": lambda scratch: BubblewrapExecutor(scratch, groups=False),
     "bubblewrap-copies": lambda scratch: BubblewrapExecutor(scratch, overlays=False),
     "landlock": LandlockExecutor,
     "landlock-no-groups": lambda scratch: LandlockExecutor(scratch, groups=False),

@@ -8,9 +8,14 @@ from pathlib import Path
 from autosota.errors import MachineError, UsageError
 from autosota.ports import Executor
 from autosota.sandboxes.bubblewrap import BubblewrapExecutor
+from autosota.sandboxes.landlock import LandlockExecutor
 from autosota.sandboxes.local import LocalExecutor
 
-_MAKERS: dict[str, Callable[[Path], Executor]] = {"bubblewrap": BubblewrapExecutor, "local": LocalExecutor}
+_MAKERS: dict[str, Callable[[Path], Executor]] = {
+    "bubblewrap": BubblewrapExecutor,
+    "landlock": LandlockExecutor,
+    "local": LocalExecutor,
+}
 """Best first."""
 
 

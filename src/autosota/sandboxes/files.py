@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import stat
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -165,3 +166,24 @@ def _open_writable(parent: int, name: str) -> int:
         with contextlib.suppress(PermissionError):
             os.chmod(name, 0o700, dir_fd=parent)
     return os.open(name, _FOLDER, dir_fd=parent)
+
+
+_giving = threading.Lock()
+
+
+def give(folder: Path, owner: int) -> None:
+    """Make a user the owner of a folder and all below it. The folder itself comes last, so its owner tells that it was done."""
+    with _giving:
+        if folder.lstat().st_uid == owner:
+            return
+        for path, entry in walk(folder):
+            if entry.stat(follow_symlinks=False).st_uid != owner:
+                os.chown(folder / path, owner, owner, follow_symlinks=False)
+        os.chown(folder, owner, owner, follow_symlinks=False)
+
+
+def forbid_writing(path: Path) -> None:
+    """Take write permission from a file, or from a folder and all below it."""
+    for place in [path, *(path / below for below, _ in walk(path))]:
+        if not place.is_symlink() and place.exists():
+            place.chmod(place.stat().st_mode & ~0o222)

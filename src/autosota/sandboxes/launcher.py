@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import json
 import os
 import resource
 import signal
 import sys
 import time
+from typing import Any
 
 _SET_DEATH_SIGNAL, _SET_SUBREAPER, _SET_NO_NEW_PRIVILEGES = 1, 36, 38
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -120,7 +122,7 @@ def _descendants() -> list[int]:
     return found
 
 
-def _become(specification: dict[str, object]) -> None:
+def _become(specification: dict[str, Any]) -> None:
     """Turn into the command. Never returns."""
     try:
         for number in range(1, 65):
@@ -129,24 +131,38 @@ def _become(specification: dict[str, object]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.setpgid(0, 0)
         os.umask(0o022)
-        os.chdir(str(specification["folder"]))
-        confine(specification)
-        arguments = list(specification["arguments"])  # type: ignore[call-overload]
         os.closerange(3, 1024)
-        os.execve(arguments[0], arguments, dict(specification["variables"]))  # type: ignore[call-overload]
+        if "confinement" in specification:
+            confinement = load_confinement()
+            confinement.enter(specification["confinement"])
+        os.chdir(specification["folder"])
+        limit(specification["limits"])
+        _libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+        if "confinement" in specification:
+            confinement.restrict(specification["confinement"])
+        arguments = specification["arguments"]
+        os.execve(arguments[0], arguments, specification["variables"])
     except BaseException as error:  # noqa: BLE001 - nothing may return into the parent's code
         os.write(2, f"cannot start the command: {error}\n".encode())
     os._exit(126)
 
 
-def confine(specification: dict[str, object]) -> None:
-    """Resource limits and no new privileges for this process and all it starts."""
-    for name, value in dict(specification["limits"]).items():  # type: ignore[call-overload]
+def limit(limits: dict[str, int]) -> None:
+    """Resource limits for this process and all it starts; never above what is set already."""
+    for name, value in limits.items():
         kind = getattr(resource, name)
         hard = resource.getrlimit(kind)[1]
-        bound = int(value) if hard == resource.RLIM_INFINITY else min(int(value), hard)
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (bound, bound))
-    _libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+
+
+def load_confinement() -> Any:
+    """The neighbouring file, without importing the package: this script runs isolated."""
+    place = importlib.util.spec_from_file_location("confinement", os.path.join(os.path.dirname(__file__), "confinement.py"))
+    assert place is not None and place.loader is not None
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    return module
 
 
 if __name__ == "__main__":

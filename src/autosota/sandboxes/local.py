@@ -62,7 +62,7 @@ class LocalSandbox:
         targets = [self._mount(mount) for mount in mounts]
         self._written += [Path(mount.source) for mount in mounts if mount.writable]
         for path in tree.read_only:
-            _forbid_writing(self._tree / path)
+            files.forbid_writing(self._tree / path)
         self._before = copies.Snapshot(self._tree, tuple(targets))
         self._running = threading.Lock()
         self._stop_read, self._stop_write = os.pipe()
@@ -125,9 +125,3 @@ class LocalSandbox:
         self._slot.end_processes()
         os.close(self._stop_write)
         os.close(self._stop_read)
-
-
-def _forbid_writing(path: Path) -> None:
-    for place in [path, *(path / below for below, _ in files.walk(path))]:
-        if not place.is_symlink() and place.exists():
-            place.chmod(place.stat().st_mode & ~0o222)

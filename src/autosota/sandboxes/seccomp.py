@@ -32,15 +32,25 @@ _ABSENT = {
 }  # fmt: skip
 """ENOSYS: programs then take their older way. clone3 hides its flags from a filter, so it has to go for clone to be checked."""
 
+_METADATA = {
+    "chmod": (90, None), "chown": (92, None), "fchmodat": (268, 53), "fchmodat2": (452, 452), "fchownat": (260, 54),
+    "futimesat": (261, None), "lchown": (94, None), "utime": (132, None), "utimensat": (280, 88), "utimes": (235, None),
+}  # fmt: skip
+"""Pretended to succeed where Landlock alone stands between commands and files of the same user: it does not cover these."""
+_ATTRIBUTES = {
+    "lremovexattr": (198, 15), "lsetxattr": (189, 6), "removexattr": (197, 14), "removexattrat": (466, 466), "setxattr": (188, 5),
+    "setxattrat": (463, 463), "file_setattr": (469, 469),
+}  # fmt: skip
 _CLONE, _SOCKET = (56, 220), (41, 198)
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
-def program(*, internet: bool) -> bytes | None:
+def program(*, internet: bool, metadata: bool = True) -> bytes | None:
     """The filter as an array of `struct sock_filter`; None on an architecture it is not written for.
 
     Refuses namespaces, mounts, tracing, keys, kernel modules, clocks, BPF, io_uring and every socket family but local ones;
-    `internet`: IP too (where a network namespace already says how far that reaches).
+    `internet`: IP too (where a network namespace already says how far that reaches). `metadata`: modes,
+    owners and times of files may be set by path.
     """
     if platform.machine() not in _ARCHITECTURES:
         return None
@@ -52,6 +62,12 @@ def program(*, internet: bool) -> bytes | None:
         code += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _ERROR | errno.EPERM)]
     for numbers in _ABSENT.values():
         code += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _ERROR | errno.ENOSYS)]
+    if not metadata:
+        for optional in _METADATA.values():
+            if (number := optional[column]) is not None:
+                code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERROR)]
+        for numbers in _ATTRIBUTES.values():
+            code += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _ERROR | errno.EPERM)]
     code += [(_EQUAL, 0, 4, _CLONE[column]), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_ANY_BIT, 0, 1, _NEW_NAMESPACES)]
     code += [(_RETURN, 0, 0, _ERROR | errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
     code += [(_EQUAL, 1, 0, _SOCKET[column]), (_RETURN, 0, 0, _ALLOW), (_LOAD, 0, 0, _FIRST_ARGUMENT)]

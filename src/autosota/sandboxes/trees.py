@@ -46,8 +46,11 @@ class TreeGauge:
         self._most = 100_000 if limits.processes is None else limits.processes + 16
 
     def read(self) -> Usage:
-        """The root itself is not counted, but for its CPU time. Memory is the sum of resident sizes, so shared pages count more than once. CPU time of a process that ended between
-        two looks is in its parent's figures as soon as that has waited for it."""
+        """The root itself is not counted, but for its CPU time.
+
+        Memory is the sum of resident sizes, so shared pages count more than once. The CPU time of a process that ended between
+        two looks is in its parent's figures once that has waited for it.
+        """
         found = processes.tree(self._root, self._most)
         memory = sum(process.resident for process in found if process.pid != self._root)
         cpu = sum(process.cpu_seconds for process in found)
@@ -72,13 +75,14 @@ def run_launched(
         group.bound(command.limits)
     now = None if group is not None or user == 0 else processes.of_user(user)
     bounds = resource_limits(command.limits, memory_bound=group is not None, processes_now=now)
-    specification = {
+    specification: dict[str, object] = {
         "arguments": ["/bin/sh", "-c", command.line],
         "folder": str(folder),
         "variables": dict(variables),
         "limits": dict(bounds),
-        **(confinement or {}),
     }
+    if confinement is not None:
+        specification["confinement"] = dict(confinement)
     pid, stdout, stderr, result, send = _launch(group)
     slot.note_session(pid)
     gauge: cgroups.Since | TreeGauge = TreeGauge(pid, command.limits)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +37,7 @@ def prepare(tree: Tree, folder: Path, mounts: Sequence[Mount], *, overlays: bool
     try:
         for source, _, writable in shown:
             if writable and owner is not None:
-                give(Path(source), owner)
+                files.give(Path(source), owner)
         guarded = protection.plan(tree.base, tree.read_only)
         if overlays:
             return _Overlay(tree, folder, shown, guarded, owner)
@@ -59,20 +58,6 @@ def _check_mount(source: Path, writable: bool, owner: int | None) -> None:
         raise MachineError(
             f"{source} can be read by its owner only, and commands run as an unprivileged user", f"chmod -R o+rX {source}"
         )
-
-
-_giving = threading.Lock()
-
-
-def give(folder: Path, owner: int) -> None:
-    """Make a user the owner of a folder and all below it. The folder itself comes last, so its owner tells that it was done."""
-    with _giving:
-        if folder.lstat().st_uid == owner:
-            return
-        for path, entry in files.walk(folder):
-            if entry.stat(follow_symlinks=False).st_uid != owner:
-                os.chown(folder / path, owner, owner, follow_symlinks=False)
-        os.chown(folder, owner, owner, follow_symlinks=False)
 
 
 @dataclass(frozen=True)
@@ -121,7 +106,7 @@ class _Overlay:
     ) -> None:
         self._layers = [tree.base]
         if owner is not None:
-            give(tree.base, owner)
+            files.give(tree.base, owner)
         kept = copies.Within(tree.read_only)
         deleted = [path for path in tree.deleted if not kept(path)]
         if deleted:
@@ -138,7 +123,7 @@ class _Overlay:
         (folder / "work").mkdir()
         if owner is not None:
             for layer in (*self._layers[1:], upper):
-                give(layer, owner)
+                files.give(layer, owner)
         self.arguments: list[str] = []
         for layer in self._layers:
             self.arguments += ["--overlay-src", str(layer)]
@@ -215,8 +200,8 @@ class _Copy:
             files.remove(place)
             _make_points(self._root, [point])
         if owner is not None:
-            give(tree.base, owner)
-            give(self._root, owner)
+            files.give(tree.base, owner)
+            files.give(self._root, owner)
         self.arguments = ["--bind", str(self._root), view.WORKSPACE]
         for point in points:
             self.arguments += point.arguments()
