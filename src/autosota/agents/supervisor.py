@@ -226,7 +226,7 @@ class _Context:
         gain, labels = gain_of(gains, reference, self.attempt), self._labels(arms)
         if "reject" in actions:
             return self._result("REJECTED", arms, violations, labels, "a red line is crossed", gain)
-        deterministic = self.certain(arms)
+        deterministic = statistics.constant(gains)
         if deterministic:
             by_items = self._by_items(arms)
             confirmed = by_items is not None and by_items <= sum(statistics.levels(self.attempt)) and gain.absolute > 0.0

@@ -13,7 +13,7 @@ RedLineId = Literal["R1", "R2", "R3", "R4", "R5", "R6", "R7"]
 Check = Callable[[Difference], Iterable[Violation]]
 """One static rule: looks at the whole difference to the baseline and names what it finds. Pure."""
 
-_NEGATED = re.compile(r"\b(not?|never|without|avoid\w*|instead of|rather than|don't|cannot)\b[^.;]*$", re.IGNORECASE)
+_NEGATED = re.compile(r"\b(not?|never|without|avoid\w*|instead of|rather than|don't|cannot|nothing)\b[^.;]*$", re.IGNORECASE)
 
 
 class RedLine:
@@ -32,7 +32,7 @@ class RedLine:
         plan = " ".join((idea.title, idea.rationale, idea.instructions))
         for pattern in self.words:
             for match in re.finditer(pattern, plan, re.IGNORECASE):
-                if _NEGATED.search(plan[max(0, match.start() - 40) : match.start()]):
+                if _NEGATED.search(plan[max(0, match.start() - 40) : match.end()]):
                     continue
                 evidence = f"the plan says {match[0][:120]!r}"
                 return (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from autosota.records import Case, Idea, Violation
 from autosota.redlines.base import RedLine
 from autosota.redlines.checks import dependencies, hijack, patching, protected
 
@@ -21,3 +24,21 @@ class EvaluationScript(RedLine):
         r"(skip|ignore|drop)\w* (failed|failing|hard|difficult) (items|rows|cases|test)",
     )
     checks = (protected.files, hijack.files, patching.foreign, dependencies.changed)
+
+    def idea(self, idea: Idea, case: Case) -> tuple[Violation, ...]:
+        """Knobs and places in the protected zone, besides what the plan says."""
+        return (*super().idea(idea, case), *self._places(idea, case))
+
+    def _places(self, idea: Idea, case: Case) -> Iterator[Violation]:
+        zones = case.environment.zones
+        places = [(knob.file, knob.id.partition("::")[2].partition(":")[2], knob.line) for knob in idea.knobs]
+        if idea.site is not None:
+            places.append((idea.site.file, "", idea.site.line))
+        for file, key, line in places:
+            inside = any(key == symbol or key.startswith(f"{symbol}.") for symbol in zones.symbols.get(file, ()))
+            if zones.is_protected(file) or inside:
+                evidence = f"{key or 'the place'} lies in the protected zone"
+                yield Violation(
+                    red_line="R2", rule="idea-protected", action="reject", evidence=evidence, file=file, line=line,
+                    fix="choose a place in model or training code",
+                )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autosota import statistics
-from autosota.records import Case, Measurement, MetricSpec, Violation
+from autosota.records import Case, Idea, Measurement, MetricSpec, Violation
 from autosota.redlines import guards
 from autosota.redlines.base import RedLine
 from autosota.redlines.checks import constraints
@@ -22,6 +22,26 @@ class PaperConstraints(RedLine):
         "never a currency."
     )
     checks = (constraints.changed, constraints.predicates)
+
+    def idea(self, idea: Idea, case: Case) -> tuple[Violation, ...]:
+        """Knobs that a constraint fixes."""
+        analysis = case.analysis.constraints if case.analysis else ()
+        fixed = {(item.file, item.key) for item in (*case.rubric.constraints, *analysis)}
+        places = [(knob, knob.id.partition("::")[2].partition(":")[2]) for knob in idea.knobs]
+        found = [
+            Violation(
+                red_line="R7",
+                rule="idea-constrained",
+                action="reject",
+                evidence=f"{key} is fixed by a constraint of the task",
+                file=knob.file,
+                line=knob.line,
+                fix="leave it out of the search",
+            )
+            for knob, key in places
+            if {(knob.file, key), (knob.file, key.lstrip("-"))} & fixed
+        ]
+        return (*super().idea(idea, case), *found)
 
     def measurements(
         self, candidate: Sequence[Measurement], baseline: Sequence[Measurement], case: Case
