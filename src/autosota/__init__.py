@@ -29,7 +29,7 @@ def run(paper: str | None = None, repository: str | None = None, *, out: str | N
     from autosota.errors import StageError
 
     outcome = _outcome(paper, repository, out, settings, "run")
-    result = outcome.store.result()
+    result: Result | None = outcome.store.result()
     if result is None or outcome.exit_code:
         raise StageError(compose.not_reproduced(outcome.store), compose.FROM_HERE)
     return result
@@ -37,7 +37,7 @@ def run(paper: str | None = None, repository: str | None = None, *, out: str | N
 
 def replicate(paper: str | None = None, repository: str | None = None, *, out: str | None = None, **settings: Any) -> Baseline:
     """Stop after the baseline. `Baseline.reproduced` is "yes", "partly", "no" or "unknown"."""
-    baseline = _outcome(paper, repository, out, settings, "replicate").store.baseline()
+    baseline: Baseline | None = _outcome(paper, repository, out, settings, "replicate").store.baseline()
     assert baseline is not None  # a run that ends without one raises
     return baseline
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autosota import __version__, config, pipeline, report, sandboxes, search, store
+from autosota import __version__, conclusion, config, pipeline, report, sandboxes, search, store
 from autosota.agents.fix import Fix
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
@@ -66,7 +66,7 @@ def run(flags: dict[str, Any], *, out: Path | None, live: Progress, until: str =
     folder = out or _default_folder(resolved.config)
     live.note(f"run directory: {folder}")
     with opened(resolved, folder, live) as parts:
-        grown = _write_config(parts.store, resolved)
+        grown = write_config(parts.store, resolved)
         if until == "run" and parts.store.result() is not None and not grown:
             return Outcome(parts.store, 0)
         try:
@@ -77,7 +77,7 @@ def run(flags: dict[str, Any], *, out: Path | None, live: Progress, until: str =
                 code = 0
             workspace.close()
         finally:
-            pipeline.add_seconds(parts.store, time.monotonic() - parts.started)
+            conclusion.add_seconds(parts.store, time.monotonic() - parts.started)
             if parts.store.task() is not None:
                 report.write(parts.store)
         return Outcome(parts.store, code)
@@ -173,7 +173,7 @@ def not_reproduced(records: Store) -> str:
 # ── opening and resuming ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _write_config(records: Store, resolved: Resolved) -> bool:
+def write_config(records: Store, resolved: Resolved) -> bool:
     """Write run.toml once; on resume check that only budgets grew. Returns True where they did, or on the first start."""
     table = {
         "settings": resolved.config.model_dump(mode="json"), "sources": resolved.sources,

@@ -93,6 +93,14 @@ def resolve(flags: dict[str, Any]) -> Resolved:
     )
 
 
+def from_record(table: dict[str, Any]) -> Resolved:
+    """The configuration that a run.toml holds."""
+    return Resolved(
+        config=Config.model_validate(table.get("settings", {})), sources=table.get("sources", {}),
+        task_file=TaskFile.model_validate(table.get("task_file", {})),
+    )  # fmt: skip
+
+
 def differences(old: dict[str, Any], new: Config) -> list[str]:
     """What a resumed run may not change, one line a setting; smaller budgets count as changes."""
     found = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,35 +13,31 @@ from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
 from autosota.agents.objective import Objective, compare
 from autosota.agents.resource import Resource
-from autosota.agents.scheduler import Budget, Confirmed, Scheduler, SeedPlan
+from autosota.agents.scheduler import Budget, Scheduler, SeedPlan
 from autosota.agents.supervisor import Supervisor, assurance
+from autosota.conclusion import conclude
 from autosota.config import Resolved
-from autosota.errors import BudgetError
+from autosota.errors import BudgetError, UsageError
 from autosota.evaluation import Evaluation
 from autosota.ports import Engine, Executor, Search
 from autosota.progress import Progress
+from autosota.protocol import Protocol
 from autosota.records import (
     Analysis,
     Baseline,
-    BaselineSummary,
-    BestSummary,
     Case,
     Environment,
-    ExperimentCounts,
-    Measurement,
-    MetricName,
     MetricSpec,
     Record,
     Result,
     Rubric,
     Task,
 )
-from autosota.statistics import deviation, mean
-from autosota.store import OPTIMIZED, PATCH, Store
+from autosota.store import PROTOCOL, Store
 from autosota.workspace import Workspace
 
 R = TypeVar("R", bound=Record)
-_CLOCK = ".seconds"
+_SEARCH_SEEDS = (1, 2, 3)
 _CONFIRMATION_RUNS = 16
 """Both arms, eight pairs: what the time budget keeps back."""
 
@@ -69,23 +65,20 @@ class Parts:
 
 def replicate(parts: Parts) -> tuple[Case, Workspace]:
     """Phase one: resources, objective, environment, baseline (paper 3.2 to 3.6). Returns the case that search works on."""
-    store, config = parts.store, parts.resolved.config
+    store = parts.store
     task = _stage(parts, "resource", Task, store.task, lambda: _resource(parts))
     workspace = parts.make_workspace(Path(task.repository.path))
     parts.progress.note("; ".join(task.readiness.reasons))
 
     def make_evaluation(environment: Environment, metrics: Sequence[MetricSpec]) -> Evaluation:
-        return Evaluation(
-            workspace=workspace, executor=parts.executor, environment=environment, metrics=metrics,
-            limits=config.limits, scratch=parts.scratch, store=store,
-        )  # fmt: skip
+        return evaluation(parts, environment, metrics, workspace)
 
     environment = _stage(
         parts, "environment", Environment, store.environment,
         lambda: parts.init.prepare(task, parts.resolved, workspace, make_evaluation),
     )  # fmt: skip
     rubric = _stage(parts, "objective", Rubric, store.rubric, lambda: _objective(parts, task, environment, make_evaluation))
-    baseline = _stage(parts, "baseline", Baseline, store.baseline, lambda: _baseline(parts, environment, rubric, make_evaluation))
+    baseline = _stage(parts, "baseline", Baseline, store.baseline, lambda: _baseline(parts, environment, rubric, workspace))
     rubric = _score(parts, rubric, environment, baseline)
     primary = rubric.primary
     parts.progress.baseline(
@@ -96,6 +89,28 @@ def replicate(parts: Parts) -> tuple[Case, Workspace]:
     packages = {package.name: package.version for package in environment.recipe.packages}
     tree = workspace.tree(environment.commit)
     return Case(rubric=rubric, environment=environment, baseline=baseline, analysis=None, tree=tree, packages=packages), workspace
+
+
+def evaluation(
+    parts: Parts, environment: Environment, metrics: Sequence[MetricSpec], workspace: Workspace, protocol: str = ""
+) -> Evaluation:
+    """The evaluation of an environment in this run. `protocol`: digest of the lock; empty before there is one."""
+    return Evaluation(
+        workspace=workspace, executor=parts.executor, environment=environment, metrics=metrics, protocol=protocol,
+        limits=parts.resolved.config.limits, scratch=parts.scratch, store=parts.store,
+    )  # fmt: skip
+
+
+def outline(parts: Parts) -> tuple[Case, Workspace]:
+    """The case as far as it is known without running anything: for static audits."""
+    task = _resource(parts)
+    workspace = parts.make_workspace(Path(task.repository.path))
+    environment = parts.init.outline(
+        parts.resolved, workspace, lambda environment, metrics: evaluation(parts, environment, metrics, workspace)
+    )
+    rubric = parts.objective.run(task, parts.resolved.task_file)
+    tree = workspace.tree(environment.commit)
+    return Case(rubric=rubric, environment=environment, baseline=None, analysis=None, tree=tree), workspace
 
 
 def _stage(parts: Parts, name: str, kind: type[R], load: Callable[[], R | None], make: Callable[[], R]) -> R:
@@ -122,13 +137,10 @@ def _objective(
     return parts.objective.run(task, parts.resolved.task_file, printed=printed)
 
 
-def _baseline(
-    parts: Parts, environment: Environment, rubric: Rubric,
-    make_evaluation: Callable[[Environment, Sequence[MetricSpec]], Evaluation],
-) -> Baseline:  # fmt: skip
+def _baseline(parts: Parts, environment: Environment, rubric: Rubric, workspace: Workspace) -> Baseline:
     seeds = SeedPlan(parts.store.secret()).draw("noise", parts.resolved.config.seeds)
-    evaluation = make_evaluation(environment, rubric.metrics)
-    return parts.init.reproduce(environment, rubric, evaluation, seeds, parts.engine)
+    locked = evaluation(parts, environment, rubric.metrics, workspace, lock(parts, environment, rubric, workspace))
+    return parts.init.reproduce(environment, rubric, locked, seeds, parts.engine)
 
 
 def _score(parts: Parts, rubric: Rubric, environment: Environment, baseline: Baseline) -> Rubric:
@@ -153,17 +165,14 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
     store, config = parts.store, parts.resolved.config
     analysis = _stage(parts, "analysis", Analysis, store.analysis, lambda: _analyse(parts, case))
     case = replace(case, analysis=analysis)
-    lock = _lock(parts, case, workspace)
-    evaluation = Evaluation(
-        workspace=workspace, executor=parts.executor, environment=case.environment, metrics=case.rubric.metrics,
-        limits=config.limits, scratch=parts.scratch, store=store, protocol=lock,
-    )  # fmt: skip
+    digest = lock(parts, case.environment, case.rubric, workspace)
     _propose(parts, case)
     plan = SeedPlan(store.secret())
+    locked = evaluation(parts, case.environment, case.rubric.metrics, workspace, digest)
     scheduler = Scheduler(
         case=case, search=parts.make_search(case.rubric.primary), ideator=parts.ideator, supervisor=parts.supervisor,
-        evaluation=evaluation, workspace=workspace, store=store, engine=parts.engine, progress=parts.progress,
-        seeds=plan.draw("search", _search_seeds(case, config.trials)), protocol=lock,
+        evaluation=locked, workspace=workspace, store=store, engine=parts.engine, progress=parts.progress,
+        seeds=plan.draw("search", _search_seeds(case, config.trials)), protocol=digest,
     )  # fmt: skip
     deadline = _deadline(parts, case)
     parts.progress.budget(evaluations=config.trials, seconds=deadline - time.monotonic() if deadline is not None else None)
@@ -172,7 +181,9 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
     parts.progress.note(reason)
     parts.progress.stage("confirmation", "fresh seeds, both arms")
     confirmed = scheduler.confirm(plan)
-    result = _conclude(parts, case, workspace, confirmed)
+    result = conclude(
+        case, workspace, store, confirmed, assurance=assurance(case, parts), seconds=time.monotonic() - parts.started
+    )
     store.save(result)
     return result
 
@@ -198,8 +209,8 @@ def _propose(parts: Parts, case: Case) -> None:
 def _search_seeds(case: Case, trials: int) -> int:
     """How many seeds a candidate must win on in search: one where the seed changes nothing, else two, three for large budgets."""
     if case.baseline is None or case.baseline.deterministic or trials < 8:
-        return 1
-    return 2 if trials < 60 else 3
+        return _SEARCH_SEEDS[0]
+    return _SEARCH_SEEDS[1] if trials < 60 else _SEARCH_SEEDS[2]
 
 
 def _deadline(parts: Parts, case: Case) -> float | None:
@@ -209,73 +220,6 @@ def _deadline(parts: Parts, case: Case) -> float | None:
         return None
     reserve = (case.baseline.seconds if case.baseline else 0.0) * _CONFIRMATION_RUNS / parts.engine.workers
     return parts.started + limit - reserve
-
-
-def _conclude(parts: Parts, case: Case, workspace: Workspace, confirmed: Confirmed | None) -> Result:
-    """The result from the records alone, so that a resumed run says the same."""
-    store = parts.store
-    metric, baseline = case.rubric.primary, case.baseline
-    history, ledger = store.experiments(), store.measurements()
-    confirmation = confirmed.confirmation if confirmed else None
-    before = confirmation.baseline if confirmation and confirmation.baseline else (baseline.measurements if baseline else ())
-    patch = None
-    if confirmed:
-        patch = PATCH
-        commit = confirmed.commit
-        store.write(PATCH, workspace.diff(case.environment.commit, commit))
-        workspace.tag("_best", commit)
-        shutil.rmtree(store.folder / OPTIMIZED, ignore_errors=True)
-        workspace.export(commit, store.folder / OPTIMIZED)
-    labels = list(confirmation.labels if confirmation else ())
-    if baseline is not None and baseline.reproduced == "no" and "baseline-differs" not in labels:
-        labels.append("baseline-differs")
-    return Result(
-        run=store.folder.name, command="run",
-        grade=confirmation.grade if confirmation else "UNCONFIRMED",
-        assurance=confirmation.assurance if confirmation else assurance(case, parts),
-        metric=MetricName(name=metric.name, direction=metric.direction),
-        baseline=_summary(before, metric, baseline),
-        best=_best(confirmed, metric), gain=confirmation.gain if confirmation else None,
-        secondary=confirmation.secondary if confirmation else (), labels=tuple(labels),
-        violations=confirmation.violations if confirmation else (),
-        experiments=ExperimentCounts(
-            total=len(history), **{s: sum(e.status == s for e in history) for s in ("improved", "rejected", "failed")}
-        ),
-        patch=patch, runs=len(ledger),
-        seconds=round(_active_seconds(store) + time.monotonic() - parts.started, 1),
-        evaluation_seconds=round(sum(m.seconds for m in ledger), 1),
-        evaluation_cpu_seconds=round(sum(m.cpu_seconds for m in ledger), 1),
-    )  # fmt: skip
-
-
-def _summary(measurements: Sequence[Measurement], metric: MetricSpec, baseline: Baseline | None) -> BaselineSummary:
-    values = tuple(m.values[metric.name] for m in measurements if m.ok)
-    return BaselineSummary(
-        values=values, mean=mean(values) if values else None, std=deviation(values) if len(values) > 1 else None,
-        reported=metric.reported, reproduced=baseline.reproduced if baseline else "unknown",
-    )  # fmt: skip
-
-
-def _best(confirmed: Confirmed | None, metric: MetricSpec) -> BestSummary | None:
-    if confirmed is None:
-        return None
-    values = tuple(m.values[metric.name] for m in confirmed.confirmation.best if m.ok)
-    return BestSummary(
-        experiment=confirmed.experiment.number if confirmed.experiment else None, values=values,
-        mean=mean(values) if values else None, std=deviation(values) if len(values) > 1 else None,
-    )  # fmt: skip
-
-
-def add_seconds(store: Store, seconds: float) -> None:
-    """Remember the time a process spent on the run; a resumed run adds to it."""
-    store.write(_CLOCK, f"{_active_seconds(store) + seconds:.3f}\n")
-
-
-def _active_seconds(store: Store) -> float:
-    try:
-        return float((store.folder / _CLOCK).read_text())
-    except (OSError, ValueError):
-        return 0.0
 
 
 def within_tolerance(spec: MetricSpec, values: Sequence[float]) -> bool | None:
@@ -298,5 +242,37 @@ def task_file(parts: Parts) -> str:
         workspace.close()
 
 
-def _lock(parts: Parts, case: Case, workspace: Workspace) -> str:
-    return ""
+def lock(parts: Parts, environment: Environment, rubric: Rubric, workspace: Workspace) -> str:
+    """Write the protocol lock before the first recorded evaluation, or check it on resume. Returns its digest."""
+    config, store = parts.resolved.config, parts.store
+    fresh = Protocol.lock(
+        environment, rubric, workspace.tree(environment.commit), limits=config.limits, sandbox=parts.executor.name,
+        isolated=parts.executor.isolated, noise=config.seeds, search=_SEARCH_SEEDS[-1],
+        data=data_digests(environment, workspace.repository), constraints=parts.resolved.task_file.constraint,
+        secret=hashlib.sha256(store.secret()).hexdigest(), withhold=parts.resolved.task_file.evaluation.withhold,
+    )  # fmt: skip
+    path = store.folder / PROTOCOL
+    if not path.exists():
+        store.write(PROTOCOL, fresh.to_toml())
+        return fresh.digest()
+    kept = Protocol.load(path)
+    if kept.digest() != fresh.digest():
+        before, after = kept.model_dump(), fresh.model_dump()
+        changed = ", ".join(name for name in before if before[name] != after[name])
+        raise UsageError(f"the protocol of {store.folder} no longer holds: {changed} changed since it was locked",
+                         "restore what changed, or start a new run with another --out")  # fmt: skip
+    return kept.digest()
+
+
+def data_digests(environment: Environment, repository: Path) -> dict[str, str]:
+    """sha256 of every data file outside the history: git-ignored files that the evaluation reads, and mounts."""
+    found: dict[str, str] = {}
+    places = [(name.rstrip("/"), repository / name) for name in environment.zones.ignored]
+    places += [(mount.target, Path(mount.source)) for mount in environment.mounts]
+    for name, path in places:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                with file.open("rb") as stream:
+                    key = name if file == path else f"{name}/{file.relative_to(path)}"
+                    found[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found

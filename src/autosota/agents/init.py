@@ -112,6 +112,18 @@ class Init:
         self._printed[_key(environment)] = _names(attempt, environment)
         return environment
 
+    def outline(self, resolved: Resolved, workspace: Workspace, make_evaluation: MakeEvaluation) -> Environment:
+        """Commands and zones by analysis alone, nothing built and nothing run: for static audits. Raises UsageError."""
+        setting = _Setting(resolved, workspace, (), {}, preparation.specs(resolved), make_evaluation)
+        work = self._begin(setting)
+        work.recipe = Recipe(digest="", python="", prefix="")
+        environment, config = self._provisional(work, setting), resolved.config
+        found = zones.find(
+            workspace.tree(work.commit), work.commands, read=None, protected=config.protect, free=config.free,
+            task_file=preparation.inside(config.task, workspace.repository),
+        )  # fmt: skip
+        return environment.model_copy(update={"zones": found, "notes": tuple(work.notes)})
+
     def _begin(self, setting: _Setting) -> _Work:
         """The snapshot and the command; a repository of notebooks gets a script."""
         commit = setting.workspace.snapshot()

@@ -1,0 +1,156 @@
+"""`autosota audit`: judge a change made by anybody. `autosota verify`: measure a finished run again. Neither asks a model."""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import random
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from autosota import candidates, compose, config, pipeline, report
+from autosota.agents.scheduler import Confirmed, Scheduler, SeedPlan
+from autosota.agents.supervisor import assurance
+from autosota.conclusion import conclude
+from autosota.errors import UsageError
+from autosota.progress import Progress
+from autosota.records import Case, Patch, Record, Result, Verdict, Violation
+from autosota.store import HISTORY, PATCH, Store
+from autosota.workspace import Workspace
+
+ACCEPTED = "accepted.json"
+
+
+class Acceptance(Record):
+    """A person's settlement of a REVIEW."""
+
+    reason: str
+    who: str
+    when: str
+    """UTC, ISO 8601."""
+
+
+def audit(
+    flags: dict[str, Any], *, candidate: str, static: bool, accept: str | None, out: Path | None, live: Progress
+) -> tuple[Result, Path]:
+    """Judge `candidate` against the task that the flags describe. Returns the result and the folder of its records."""
+    resolved = config.resolve(flags)
+    folder = out or _folder("audit")
+    live.note(f"audit directory: {folder}")
+    with compose.opened(resolved, folder, live) as parts:
+        compose.write_config(parts.store, resolved)
+        if accept is not None:
+            parts.store.write(ACCEPTED, _acceptance(accept).model_dump_json(indent=2) + "\n")
+        case, workspace = pipeline.outline(parts) if static else pipeline.replicate(parts)
+        try:
+            result = _judge(parts, case, workspace, candidate, command="audit", static=static, accepted=accept is not None)
+        finally:
+            workspace.close()
+        parts.store.save(result)
+        if not static:
+            report.write(parts.store)
+    return result, folder
+
+
+def _judge(
+    parts: pipeline.Parts, case: Case, workspace: Workspace, candidate: str, *,
+    command: Literal["audit", "verify"], static: bool = False, accepted: bool = False, searched: bool = False,
+) -> Result:  # fmt: skip
+    base = case.environment.commit
+
+    def concluded(verdict: Verdict, confirmed: Confirmed | None = None) -> Result:
+        return conclude(
+            case, workspace, parts.store, confirmed, assurance=assurance(case, parts), command=command, verdict=verdict,
+            seconds=time.monotonic() - parts.started,
+        )  # fmt: skip
+
+    try:
+        commit = candidates.commit(candidate, workspace, base)
+    except candidates.DoesNotApply as problem:
+        fix = "make the patch against the task's repository, with `git diff`"
+        evidence = f"the patch does not apply: {problem}"
+        return concluded(
+            Verdict.of((Violation(red_line=None, rule="does-not-run", action="reject", evidence=evidence, fix=fix),))
+        )
+    patch = Patch(parent=base, commit=commit, base=base, changes=workspace.changes(base, commit))
+    verdict = parts.supervisor.screen_patch(patch, case)
+    parts.store.write(PATCH, workspace.diff(base, commit))
+    if accepted:
+        verdict = settled(verdict)
+    if static or verdict.status == "rejected":
+        return concluded(verdict)
+    parts.progress.stage("confirmation", "fresh seeds, both arms")
+    return concluded(verdict, _confirmed(parts, case, workspace, commit, verdict, searched=searched, accepted=accepted))
+
+
+def _confirmed(
+    parts: pipeline.Parts, case: Case, workspace: Workspace, commit: str, verdict: Verdict, *, searched: bool, accepted: bool
+) -> Confirmed:
+    digest = pipeline.lock(parts, case.environment, case.rubric, workspace)
+    evaluation = pipeline.evaluation(parts, case.environment, case.rubric.metrics, workspace, digest)
+    scheduler = Scheduler(
+        case=case, search=parts.make_search(case.rubric.primary), ideator=parts.ideator, supervisor=parts.supervisor,
+        evaluation=evaluation, workspace=workspace, store=parts.store, engine=parts.engine, progress=parts.progress,
+        seeds=(), protocol=digest,
+    )  # fmt: skip
+    confirmation = scheduler.confirm_commit(SeedPlan(parts.store.secret()), commit, verdict, searched=searched)
+    return Confirmed(None, commit, confirmation)
+
+
+def verify(run: Path, *, out: Path | None, live: Progress) -> tuple[Result, Path]:
+    """Measure baseline and best of a finished run again on new seeds, and re-apply every red line; asks no model."""
+    source = Store(run)
+    result = source.result()
+    if result is None:
+        raise UsageError(f"{run} holds no finished run", "`autosota show RUN` tells how far it is")
+    patch = run / (result.patch or PATCH)
+    if result.patch is None or not patch.is_file():
+        raise UsageError(f"{run} claims no gain: there is nothing to verify", "`autosota report RUN` writes its report again")
+    source.measurements()
+    folder = out or _folder("verify")
+    live.note(f"verification directory: {folder}")
+    resolved = config.from_record(source.config())
+    with compose.opened(resolved, folder, live) as parts:
+        compose.write_config(parts.store, resolved)
+        for record in (source.task(), source.rubric(), source.environment(), source.baseline()):
+            if record is not None:
+                parts.store.save(record)
+        shutil.copytree(run / HISTORY, folder / HISTORY, dirs_exist_ok=True)
+        case, workspace = pipeline.replicate(parts)
+        _check_environment(case)
+        try:
+            verified = _judge(parts, case, workspace, str(patch), command="verify", searched=True)
+        finally:
+            workspace.close()
+        parts.store.save(verified)
+        report.write(parts.store)
+    return verified, folder
+
+
+def _check_environment(case: Case) -> None:
+    recipe = case.environment.recipe
+    if not Path(recipe.python).exists():
+        raise UsageError(
+            f"the environment of the run is gone: {recipe.prefix}",
+            "the run's command with another --out builds it again; then verify",
+        )
+
+
+def settled(verdict: Verdict) -> Verdict:
+    """A verdict whose reviews a person has accepted: they stay on record as notes. A rejection is not for anybody to accept."""
+    return Verdict.of(tuple(v.model_copy(update={"action": "note"}) if v.action == "review" else v for v in verdict.violations))
+
+
+def _acceptance(reason: str) -> Acceptance:
+    if not reason.strip():
+        raise UsageError("--accept needs a reason", 'write why, e.g. --accept "the split is the paper\'s own"')
+    return Acceptance(
+        reason=reason.strip(), who=getpass.getuser(), when=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    )
+
+
+def _folder(kind: str) -> Path:
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    return Path.cwd() / "runs" / "audit" / f"{kind}-{stamp}-{random.randrange(1000):03d}"
