@@ -23,6 +23,8 @@ LARGEST_GROUP = 8
 """Knobs in one PARAM idea: more than a batch of eight evaluations can tell apart."""
 _ENOUGH = 10
 _SINGLES = 6
+_TOGETHER = 6
+"""Knobs in the idea that is tried first: what one batch can still explore."""
 
 
 @dataclass(frozen=True)
@@ -76,30 +78,6 @@ THEMES = (
 _REST = _theme(
     "remaining settings", r"", 0.4, "Settings without a known role; searched together because none is expected to matter alone."
 )
-_IMPORTANCE = (
-    (re.compile(r"^(base_|init_)?(lr|learning_?rate(_init)?|eta0?|step_?size)$", re.IGNORECASE), 1.0),
-    (
-        re.compile(
-            r"^(c|alpha|gamma|kernel|lam(bda)?(_\w+)?|weight_?decay|ridge|reg\w*|\w+_reg|bandwidth|length_scale)$", re.IGNORECASE
-        ),
-        0.95,
-    ),
-    (re.compile(r"hidden|width|n_components|rank|n_neighbors|max_depth|window|n_?lags?$|lags|max_leaf", re.IGNORECASE), 0.8),
-    (re.compile(r"epoch|max_iter|n_estimators|batch_?size|num_steps|n_iter|rounds", re.IGNORECASE), 0.7),
-    (
-        re.compile(
-            r"dropout|momentum|optim|solver|init|activation|penalty|subsample|min_samples|ngram|sublinear|season", re.IGNORECASE
-        ),
-        0.6,
-    ),
-    (
-        re.compile(
-            r"sched|decay|temperature|sigma|scale|mutation|population|smooth|normal|standard|weights|metric", re.IGNORECASE
-        ),
-        0.5,
-    ),
-    (re.compile(r"tol$|^eps|epsilon|verbose|log|n_jobs|print|cache|width_mm", re.IGNORECASE), 0.1),
-)
 
 
 class Ideator:
@@ -121,7 +99,7 @@ class Ideator:
             now = {knob.id: knob for knob in self._knobs(case, tree, _site_packages(case))}
             sites = self._sites(case, tree)
         ideas = [*_lever_ideas(sites), *_search_spaces(analysis.knobs, now)]
-        unique = {idea.id: idea for idea in reversed(_with_history(ideas, tried, moved=tree is not None))}
+        unique = {idea.id: idea for idea in reversed(_with_history(ideas, tried))}
         return tuple(sorted(unique.values(), key=lambda idea: (-idea.priority, idea.id)))
 
     def write(self, idea: Idea, setting: Mapping[str, Scalar], tree: Mapping[str, bytes]) -> tuple[Change, ...]:
@@ -188,12 +166,6 @@ def _lever_ideas(sites: Iterable[Site]) -> list[Idea]:
     return ideas
 
 
-def importance(knob: Knob) -> float:
-    """How much a knob usually matters, 0 to 1, from its name and kind."""
-    rank = next((value for pattern, value in _IMPORTANCE if pattern.search(knob.name)), 0.35)
-    return rank * (0.8 if knob.space.kind == "choice" and len(knob.space.choices) < 3 else 1.0)
-
-
 def theme_of(knob: Knob) -> Theme:
     """The theme a knob belongs to."""
     return next((theme for theme in THEMES if theme.pattern.search(knob.name)), _REST)
@@ -220,10 +192,11 @@ def _groups(knobs: Sequence[Knob], prefix: str) -> list[Idea]:
     """The most important together, then by theme, by owner and file, and the most important alone."""
     if not knobs:
         return []
-    ranked = sorted(knobs, key=lambda knob: (-importance(knob), knob.id))
+    ranked = sorted(knobs, key=lambda knob: (-knob_finder.importance(knob), knob.id))
     ideas: list[Idea] = []
-    if len(ranked) > 2:
-        top = [knob for knob in ranked if importance(knob) >= 0.5][:6] or ranked[:4]
+    if len(ranked) > 1:
+        bar = 0.4 * knob_finder.importance(ranked[0])
+        top = [knob for knob in ranked if knob_finder.importance(knob) >= bar][:_TOGETHER]
         words = "The settings that usually decide most, searched together for their interaction (Bergstra and Bengio 2012)."
         ideas.append(_space(f"{prefix}most important settings", top, 0.86, words))
     for theme in (*THEMES, _REST):
@@ -237,12 +210,14 @@ def _groups(knobs: Sequence[Knob], prefix: str) -> list[Idea]:
     for (file, owner), members in owners.items():
         if len(owners) > 1 and len(members) > 1:
             words = f"These settings belong to one part, {owner or file}, and act on each other."
-            worth = 0.4 + 0.2 * importance(members[0])
+            worth = 0.4 + 0.2 * knob_finder.importance(members[0])
             ideas.append(_space(f"{prefix}{owner or 'settings'} in {file}", members[:LARGEST_GROUP], worth, words))
     singles = max(_SINGLES, _ENOUGH - len(ideas))
     for knob in ranked[:singles]:
         words = f"One setting at a time shows its own effect most clearly. {knob.reason}".strip()
-        ideas.append(_space(f"{prefix}{knob.name} of {knob.owner or knob.file}", [knob], 0.2 + 0.25 * importance(knob), words))
+        ideas.append(
+            _space(f"{prefix}{knob.name} of {knob.owner or knob.file}", [knob], 0.2 + 0.25 * knob_finder.importance(knob), words)
+        )
     return ideas
 
 
@@ -266,22 +241,16 @@ def _space(name: str, knobs: Sequence[Knob], priority: float, rationale: str) ->
     )
 
 
-def _with_history(ideas: Sequence[Idea], tried: Sequence[Experiment], *, moved: bool) -> list[Idea]:
-    """Structural ideas that did not help are left out, on a later state put last; search spaces lose with each visit."""
-    steps: dict[str, set[int]] = {}
-    lost: set[str] = set()
+def _with_history(ideas: Sequence[Idea], tried: Sequence[Experiment]) -> list[Idea]:
+    """A lever that failed wherever it was tried comes later at its other sites. Everything stays listed: whether an
+    idea was tried is the search's to know, by its id."""
+    outcome: dict[str, float] = {}
     for experiment in tried:
-        steps.setdefault(experiment.idea, set()).add(experiment.step)
-        if experiment.status != "improved":
-            lost.add(experiment.idea)
+        lever = experiment.idea.rsplit("-", 1)[0]
+        outcome[lever] = max(outcome.get(lever, 0.0), 1.0 if experiment.status == "improved" else 0.8)
+    known = {experiment.idea for experiment in tried}
     kept: list[Idea] = []
     for idea in ideas:
-        priority = idea.priority
-        if idea.level == "PARAM":
-            priority *= 0.75 ** len(steps.get(idea.id, ()))
-        elif idea.id in lost:
-            if not moved:
-                continue
-            priority *= 0.3
-        kept.append(idea if priority == idea.priority else idea.model_copy(update={"priority": round(priority, 4)}))
+        factor = outcome.get(idea.id.rsplit("-", 1)[0], 1.0) if idea.site is not None and idea.id not in known else 1.0
+        kept.append(idea if factor == 1.0 else idea.model_copy(update={"priority": round(idea.priority * factor, 4)}))
     return kept

@@ -44,9 +44,10 @@ class GradientReset(PythonLever):
         used = names_used([update.direction for update in loop.own if update.direction is not None])
         made: dict[str, ast.expr] = {}
         for each in self._block(source, loop.node):
-            if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name) and isinstance(each.value, ast.Call):
-                if source.name(each.value.func) in ("numpy.zeros", "numpy.zeros_like"):
-                    made[each.targets[0].id] = each.value
+            if not (isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name) and isinstance(each.value, ast.Call)):
+                continue
+            if source.name(each.value.func) in ("numpy.zeros", "numpy.zeros_like"):
+                made[each.targets[0].id] = each.value
         added: set[str] = set()
         renewed: set[str] = set()
         for node in ast.walk(loop.node):

@@ -99,9 +99,11 @@ class Loop:
             return f"{counter} / {_factor(self.stop)}"
         return f"({counter} - {_factor(self.start)}) / ({self.stop} - {_factor(self.start)})"
 
-    def second_half(self, counter: str) -> str:
-        """Condition that holds in the second half of the rounds."""
-        return f"2 * {counter} >= {self.stop}" + (f" + {_factor(self.start)}" if self.start != "0" else "")
+    def last_third(self, counter: str) -> str:
+        """Condition that holds in the last third of the rounds."""
+        if self.start == "0":
+            return f"3 * {counter} >= 2 * {_factor(self.stop)}"
+        return f"3 * ({counter} - {_factor(self.start)}) >= 2 * ({self.stop} - {_factor(self.start)})"
 
 
 def _factor(text: str) -> str:
@@ -307,14 +309,10 @@ def _in_place(source: Source, node: ast.ClassDef) -> str:
         if isinstance(each.iter, ast.Call) and source.name(each.iter.func) == "zip" and isinstance(each.target, ast.Tuple):
             values, targets = each.iter.args, each.target.elts
         for value, target in zip(values, targets, strict=False):
-            if (
-                isinstance(target, ast.Name)
-                and target.id in changed
-                and isinstance(value, ast.Attribute)
-                and RATE.match(value.attr) is None
-            ):
-                if "velocit" not in value.attr and "moment" not in value.attr:
-                    return value.attr
+            if not (isinstance(target, ast.Name) and target.id in changed and isinstance(value, ast.Attribute)):
+                continue
+            if not re.search(r"velocit|moment|cache|state", value.attr):
+                return value.attr
     return ""
 
 

@@ -13,7 +13,7 @@ _FUNCTIONS = {"sqrt", "exp", "log", "sin", "cos", "tanh", "abs", "fabs", "log1p"
 
 
 class VectorizeLoop(PythonLever):
-    """`for i in range(len(x)): out[i] = expression of x[i], y[i]`, all arrays made by numpy in the same function, `out` read nowhere else in it."""
+    """`for i in range(n): out[i] = expression of x[i], y[i]` over arrays that numpy made in the same function."""
 
     name = "vectorize_loop"
     title = "Replace an elementwise loop by array arithmetic"

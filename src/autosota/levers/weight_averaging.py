@@ -1,4 +1,4 @@
-"""The mean of the weights over the last half of training."""
+"""The mean of the weights over the last third of training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AVERAGED = re.compile(r"averag|polyak|\bema\b|_ema|swa|best|moving", re.IGNOREC
 
 
 class WeightAveraging(PythonLever):
-    """scikit-learn's `average=True`; in hand-written and torch loops a running mean over the second half of the epochs."""
+    """scikit-learn's `average=True`; in hand-written and torch loops a running mean over the last third of the epochs."""
 
     name = "weight_averaging"
     title = "Average the weights over the last epochs"
@@ -64,7 +64,7 @@ class WeightAveraging(PythonLever):
         edits.before(loop.node, f"{total}, {mean} = 0, {{}}")
         edits.after(
             loop.node.body[-1],
-            f"if {loop.second_half(counter)}:",
+            f"if {loop.last_third(counter)}:",
             f"    {total} += 1",
             f"    for key, value in {model}.state_dict().items():",
             "        value = value.detach().clone()",
@@ -84,7 +84,7 @@ class WeightAveraging(PythonLever):
         edits.before(loop.node, f"{total}, {mean} = 0, [0.0] * len({arrays})")
         edits.after(
             loop.node.body[-1],
-            f"if {loop.second_half(counter)}:",
+            f"if {loop.last_third(counter)}:",
             f"    {total} += 1",
             f"    {mean} = [mean + (array - mean) / {total} for mean, array in zip({mean}, {arrays})]",
         )
@@ -101,7 +101,7 @@ class WeightAveraging(PythonLever):
         edits.before(loop.node, f"{total}, {mean} = 0, [0.0] * {len(parameters)}")
         edits.after(
             loop.node.body[-1],
-            f"if {loop.second_half(counter)}:",
+            f"if {loop.last_third(counter)}:",
             f"    {total} += 1",
             f"    {mean} = [mean + (value - mean) / {total} for mean, value in zip({mean}, ({listing}))]",
         )
