@@ -20,12 +20,15 @@ from autosota.agents.supervisor import Confirmation, Supervisor
 from autosota.evaluation import Evaluation
 from autosota.ports import Engine, Leap, Pending, Search, Stop, Try, Wait
 from autosota.progress import Progress
-from autosota.records import Case, Experiment, Idea, Measurement, Patch, Trial, Verdict
+from autosota.records import Case, Experiment, Idea, Measurement, Patch, Trial, Verdict, Violation
+from autosota.redlines import guards
 from autosota.store import Store
 from autosota.workspace import Workspace
 
 _PROMISING = 0.3
 """A candidate becomes the new state when its mean paired gain exceeds this many noise standard errors."""
+_CLOCK_NOISE = 0.25
+"""CPU seconds of difference that search does not hold against a candidate: interpreters start that unevenly."""
 _ATTEMPTS = 3
 """Confirmations of a run; each is paid for with a stricter level."""
 _BARREN = 25
@@ -198,10 +201,11 @@ class Scheduler:
             status, reason = "failed", failed or ""
         elif gain is not None and gain > self._threshold(len(complete)) and len(complete) == len(seeds):
             judged = self.supervisor.judge(complete, self._baseline_on(seeds), self.case)
-            verdict = Verdict.of((*verdict.violations, *judged.violations))
-            status = "rejected" if verdict.status == "rejected" else "improved"
-            if status == "improved" and any(violation.action == "disclose" for violation in judged.violations):
-                status, reason = "not_improved", "better, but at a price: " + judged.violations[0].evidence
+            crossed = tuple(violation for violation in judged.violations if violation.action == "reject")
+            prices = self._prices(complete, seeds)
+            verdict = Verdict.of((*verdict.violations, *crossed, *prices))
+            status = "rejected" if verdict.status == "rejected" else "not_improved" if prices else "improved"
+            reason = f"better, but at a price: {prices[0].evidence}" if prices else ""
         elif len(complete) < len(seeds):
             status = "stopped"
         experiment = Experiment(
@@ -323,6 +327,16 @@ class Scheduler:
         mean = fmean(opponent.values())
         metric = self._metric
         return fmean(metric.gain(opponent.get(m.seed, mean), m.values[metric.name]) for m in measurements)
+
+    def _prices(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> tuple[Violation, ...]:
+        """Guarded metrics that are beyond their margin. Few runs cannot show that one is within: that is the confirmation's."""
+        found = []
+        for guard in guards.compare(measurements, self._baseline_on(seeds), self.case.rubric):
+            small = guards.is_cpu(guard.spec) and guard.best - guard.baseline < _CLOCK_NOISE
+            if guard.state == "beyond" and not small:
+                evidence = f"{guard.spec.name} {guard.baseline:.4g} before, {guard.best:.4g} after"
+                found.append(Violation(red_line="R4", rule="search-guard", action="disclose", evidence=evidence))
+        return tuple(found)
 
     def _threshold(self, runs: int) -> float:
         noise = self.case.baseline.noise.get(self._metric.name, 0.0) if self.case.baseline else 0.0
