@@ -95,7 +95,8 @@ def test_the_page_of_a_complete_run_holds_what_a_skeptic_asks_for(complete: Stor
     text = " ".join(" ".join(page.text).split())
     for phrase in (
         "CONFIRMED", "guarded", "selected-on-test", "95 % interval", "Fresh seeds remove luck", "protected-changed", "best.patch",
-        "autosota verify", example_run.PROTOCOL, "scikit-learn", "missing-module", "one hidden layer", "seed 1208459121", "noise",
+        "autosota verify", example_run.PROTOCOL, "scikit-learn", "missing-module", "one hidden layer",
+        "seed 1208459121", "noise floor",
     ):  # fmt: skip
         assert phrase in text, phrase
     titles = " ".join(page.text[index] for index in range(len(page.text)))

@@ -39,7 +39,7 @@ def render(facts: Facts) -> str:
     template = environment.get_template("report.html.jinja")
     return template.render(
         facts=facts, story=story, words=words, pictures=_pictures(facts), patch=diffs.parse(facts.patch),
-        rows=story.selected(facts.experiments, keep=facts.best), setting=setting,
+        rows=story.selected(facts.experiments, keep=facts.best), setting=setting, scalar=scalar,
         audits=story.audits(facts), contents=_contents(facts), icon=_icon,
     )  # fmt: skip
 
@@ -91,7 +91,9 @@ def _pictures(facts: Facts) -> dict[str, Markup]:
         made["interval"] = plots.interval(result.gain, facts.noise, metric)
     if result and result.best and result.best.values and result.baseline.values:
         for name, width in (("pairs", 880), ("pairs_narrow", 380)):
-            made[name] = plots.pairs(result.baseline.values, result.best.values, facts.pair_names, metric, width=width)
+            made[name] = plots.pairs(
+                result.baseline.values, result.best.values, facts.pair_names, metric, width=width, places=facts.places
+            )
     if facts.repeats:
         for name, width in (("strip", 880), ("strip_narrow", 380)):
             made[name] = plots.strip(facts.repeats, facts.mean, facts.noise, facts.reported, metric.name, width)

@@ -31,22 +31,25 @@ class Levels:
     reported: float | None = None
 
 
-def marker(status: str, x: float, y: float, inside: str = "") -> str:
+def marker(status: str, x: float, y: float, inside: str = "", size: float = 1.0) -> str:
     """The shape of a status: disc, ring, open triangle, crossed square, cross."""
     if status == "improved":
-        return element("circle", inside, cx=x, cy=y, r=4.5, class_="point improved")
+        return element("circle", inside, cx=x, cy=y, r=4.5 * size, class_="point improved")
     if status == "not_improved":
-        return element("circle", inside, cx=x, cy=y, r=3.5, class_="point plain")
+        return element("circle", inside, cx=x, cy=y, r=3.5 * size, class_="point plain")
+    half = 4.5 * size
     if status == "stopped":
-        return element("path", inside, d=f"M{x - 4.5:.1f} {y - 3.5:.1f}h9l-4.5 8z", class_="point plain")
-    if status == "rejected":
-        return element(
-            "path",
-            inside,
-            d=f"M{x - 4.5:.1f} {y - 4.5:.1f}h9v9h-9zl9 9m0 -9l-9 9",
-            class_="point rejected",
+        path, class_ = f"M{x - half:.1f} {y - half * 0.8:.1f}h{2 * half:.1f}l{-half:.1f} {half * 1.8:.1f}z", "point plain"
+    elif status == "rejected":
+        side = f"{2 * half:.1f}"
+        path = f"M{x - half:.1f} {y - half:.1f}h{side}v{side}h-{side}zl{side} {side}m0 -{side}l-{side} {side}"
+        class_ = "point rejected"
+    else:
+        path, class_ = (
+            f"M{x - half:.1f} {y - half:.1f}l{2 * half:.1f} {2 * half:.1f}m0 {-2 * half:.1f}l{-2 * half:.1f} {2 * half:.1f}",
+            "point failed",
         )
-    return element("path", inside, d=f"M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8", class_="point failed")
+    return element("path", inside, d=path, class_=class_)
 
 
 def thinned(experiments: Sequence[Experiment], limit: int = POINTS) -> list[Experiment]:
@@ -186,6 +189,7 @@ def _best_line(experiments: Sequence[Experiment], metric: MetricSpec, levels: Le
 
 def _points(experiments: Sequence[Experiment], across: Scale, up: Scale, rail: float) -> list[str]:
     parts = []
+    size = 1.0 if len(experiments) <= 150 else 0.75 if len(experiments) <= 600 else 0.5
     ordered = sorted(experiments, key=lambda entry: entry.status == "improved")
     for entry in ordered:
         score = words.finite(entry.score)
@@ -195,13 +199,13 @@ def _points(experiments: Sequence[Experiment], across: Scale, up: Scale, rail: f
             inside = element("title", escape(told))
         x = across(entry.number)
         if score is None:
-            parts.append(marker("failed" if entry.status != "rejected" else "rejected", x, rail, inside))
+            parts.append(marker("failed" if entry.status != "rejected" else "rejected", x, rail, inside, size))
         elif up.low <= score <= up.high:
-            parts.append(marker(entry.status, x, up(score), inside))
+            parts.append(marker(entry.status, x, up(score), inside, size))
         else:
             y = up.bound(score)
             away = 1 if score < up.low else -1
-            parts.append(marker(entry.status, x, y - 12 * away, inside))
+            parts.append(marker(entry.status, x, y - 12 * away, inside, size))
             parts.append(element("path", d=f"M{x - 3:.1f} {y - 4 * away:.1f}l3 {4 * away}l3 {-4 * away}", class_="off-scale"))
         if entry.leap and score is not None:
             parts.append(element("circle", cx=x, cy=up.bound(score), r=8.0, class_="leap"))
@@ -244,14 +248,22 @@ def _names(
     return parts
 
 
-def pairs(before: Sequence[float], after: Sequence[float], names: Sequence[str], metric: MetricSpec, *, width: int = 880) -> str:
+def pairs(
+    before: Sequence[float],
+    after: Sequence[float],
+    names: Sequence[str],
+    metric: MetricSpec,
+    *,
+    width: int = 880,
+    places: int = 4,
+) -> str:
     """Fresh confirmation runs: one row per seed, the baseline's ring joined to the candidate's disc."""
     rows = [
         (name, old, new)
         for name, first, second in zip(names, before, after, strict=False)
         if (old := words.finite(first)) is not None and (new := words.finite(second)) is not None
     ]
-    step, top, left, right = 30, 34, 124 if width > 600 else 116, width - 76
+    step, top, left, right = 30, 34, 100 if width > 600 else 92, width - 76
     shown = rows[:60]
     bottom = top + step * max(len(shown), 1)
     every = [value for _, old, new in shown for value in (old, new)]
@@ -259,18 +271,19 @@ def pairs(before: Sequence[float], after: Sequence[float], names: Sequence[str],
     across = Scale(low, high, left, right)
     marks = ticks(low, high, 6 if width > 600 else 3)
     parts = [text(words.clip(metric.name, 30), left, 14, "axis-name"), text("difference", width - 4, 14, "axis-name end")]
+    if shown and all(name.startswith("seed ") for name, _, _ in shown):
+        parts.append(text("seed", left - 12, 14, "axis-name end"))
     for mark, label in zip(marks, tick_labels(marks), strict=True):
         parts.append(line(across(mark), top - 8, across(mark), bottom, "grid"))
         parts.append(text(label, across(mark), bottom + 18, "tick middle"))
-    places = words.decimals([new - old for _, old, new in shown], None)
     for index, (name, old, new) in enumerate(shown):
         y = top + step * (index + 0.5) - 4
         better = metric.gain(old, new)
-        parts.append(text(words.clip(name, 16), left - 12, y + 4, "tick end"))
+        parts.append(text(words.clip(name.removeprefix("seed "), 16), left - 12, y + 4, "tick end"))
         parts.append(line(across(old), y, across(new), y, "pair" if better > 0 else "pair worse"))
         parts.append(element("circle", cx=across(old), cy=y, r=5.0, class_="point plain"))
         parts.append(element("circle", cx=across(new), cy=y, r=5.5, class_="point improved" if better > 0 else "point worse"))
-        parts.append(text(words.signed(new - old, min(places, 5)), width - 4, y + 4, "tick end strong"))
+        parts.append(text(words.signed(new - old, places), width - 4, y + 4, "tick end strong"))
     told = f"{len(rows)} fresh pairs; the candidate is better in {sum(metric.gain(old, new) > 0 for _, old, new in rows)}."
     return picture(parts, width, bottom + 26, "Fresh confirmation runs, paired by seed", told, "pairs")
 
