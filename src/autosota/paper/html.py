@@ -18,7 +18,7 @@ _REFERENCES = re.compile(r"^(?:[\d.]*\s*)?(?:references|bibliography)$", re.IGNO
 def read(text: str, *, source: str, digest: str) -> Paper:
     """The paper that an HTML page is."""
     reader = _Reader()
-    reader.feed(text[: 16 * 2**20])
+    reader.feed(_closed(text[: 16 * 2**20]))
     reader.close()
     reader.end_section()
     abstract = next((section.text for section in reader.sections if section.title.lower().strip(" .:") == "abstract"), "")
@@ -35,6 +35,15 @@ def read(text: str, *, source: str, digest: str) -> Paper:
         links=links.unique(found),
         notes=() if abstract or reader.abstract else ("no abstract found",),
     )
+
+
+def _closed(text: str) -> str:
+    """Without comments, and with every "<" that no ">" closes as a letter: open tags make the parser's work quadratic."""
+    parts, position = [], 0
+    while (start := text.find("<!--", position)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        parts.append(text[position:start])
+        position = end + 3
+    return re.sub(r"<(?=[^<>]{0,5000}(?:<|\Z)|[^<>]{5000})", "&lt;", "".join([*parts, text[position:]]))
 
 
 @dataclass

@@ -86,7 +86,8 @@ def plain(text: str) -> str:
 def _sections(text: str) -> tuple[Section, ...]:
     matches = list(_SECTION.finditer(text))
     found = []
-    for match, following in zip(matches, [*matches[1:], None], strict=True):
+    for number, match in enumerate(matches):
+        following = matches[number + 1] if number + 1 < len(matches) else None
         name = _group(text, match.end())
         body = text[match.end() + len(name) + 2 : following.start() if following else len(text)]
         body = re.sub(r"\\begin\{(table\*?|figure\*?|thebibliography)\}.*?\\end\{\1\}", "", body, flags=re.DOTALL)

@@ -156,7 +156,7 @@ def _join(lines: Sequence[Line]) -> str:
     text = ""
     for line in lines:
         part = line.text.strip()
-        if text.endswith("\x02") or (re.search(r"[a-z]-$", text) and part[:1].islower()):
+        if text.endswith("\x02") or (re.search(r"[a-z]-$", text[-2:]) and part[:1].islower()):
             text = text[:-1] + part
         else:
             text = f"{text} {part}" if text else part
@@ -224,8 +224,9 @@ def _rows(lines: Sequence[Line], caption: int, step: int) -> tuple[list[list[Cel
             if skipped > (9 if step > 0 else 2):
                 break
         index += step
-    while rows and not _numbers(rows[-1]) and step > 0:
+    while rows and (not _numbers(rows[-1]) if step > 0 else len(rows[-1]) < 2):
         rows.pop()
+        places.pop()
     if sum(_numbers(row) > 0 for row in rows) < 1:
         return [], caption
     return (rows, places[0]) if step > 0 else (rows[::-1], places[-1])

@@ -166,7 +166,7 @@ def _reported(
 
 
 def _own(paper: Paper, labels: Sequence[str], cells: Sequence[Sequence[str]]) -> tuple[int, bool]:
-    """Which of several methods is the paper's own, and whether the paper says so."""
+    """Which of several methods is the paper's own, and whether the paper says so of it alone."""
     methods = method_names(paper)
     scores = []
     for position, (label, values) in enumerate(zip(labels, cells, strict=True)):
@@ -175,7 +175,8 @@ def _own(paper: Paper, labels: Sequence[str], cells: Sequence[Sequence[str]]) ->
         bold = sum("**" in cell for cell in filled) / len(filled) if filled else -1.0
         scores.append(says + 2.0 * bold + 0.5 * (position == len(labels) - 1))
     best = max(range(len(scores)), key=lambda position: (scores[position], position))
-    return best, scores[best] >= 3.0 or len(labels) == 1
+    alone = sum(normalize(label) == normalize(labels[best]) for label in labels) == 1
+    return best, (scores[best] >= 3.0 or len(labels) == 1) and alone
 
 
 def method_names(paper: Paper) -> list[str]:
