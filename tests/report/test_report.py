@@ -149,7 +149,7 @@ def test_every_grade_has_a_headline(tmp_path: Path, grade: Grade | None, fresh: 
     told = story.headline(gather(result(store, **more)))
     assert told.endswith(".") and 20 < len(told) < 300 and "None" not in told
     page = written(store)
-    assert told in " ".join(page.text)
+    assert told in " ".join(" ".join(page.text).split())
     claims = grade in ("CONFIRMED", "DISCLOSE")
     assert ("confirmed on" in told) == claims
 

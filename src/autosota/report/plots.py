@@ -300,7 +300,7 @@ def interval(gain: Gain, noise: float | None, metric: MetricSpec, *, width: int 
     if noise:
         start, end = across(-noise), across(noise)
         parts.append(element("rect", x=start, y=float(top), width=end - start, height=float(floor - top), class_="band"))
-        if end - start > 30:
+        if end - start > 30 and abs(across(middle) - (start + end) / 2) > 60:
             parts.append(text("noise", (start + end) / 2, 16, "tick middle"))
     parts.append(line(across(0), top, across(0), floor, "baseline"))
     parts.append(line(10, floor, width - 10, floor, "axis"))
