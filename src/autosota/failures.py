@@ -61,6 +61,14 @@ class Failure:
     """Of the last traceback, outermost first."""
     text: str
 
+    @property
+    def identity(self) -> str:
+        """Finer than the signature: the same failure at the same place of the same repository, line numbers aside."""
+        own = [frame for frame in self.frames if frame.library is None][-1:]
+        place = f"{own[0].file} {own[0].function}" if own else ""
+        first = self.message.splitlines()[0] if self.message else ""
+        return f"{self.exception}: {re.sub(r'0x[0-9a-f]+|line [0-9]+', '', first)} in {place}"
+
     def repository_frames(self, root: str) -> tuple[Frame, ...]:
         """Frames in the repository's own files, innermost first, paths made relative to its root."""
         own = []

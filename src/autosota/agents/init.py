@@ -183,9 +183,9 @@ class Init:
         seen: set[str] = set()
         in_vain: list[str] = []
         while not _runs(attempt, setting.metrics):
-            signature = self._fix.read(attempt.execution).signature
-            seen.add(signature)
-            monitor = monitor.seen(Event("failure", time.monotonic(), signature))
+            failure = self._fix.read(attempt.execution)
+            seen.add(failure.identity)
+            monitor = monitor.seen(Event("failure", time.monotonic(), failure.signature))
             advice = monitor.advise(time.monotonic())
             proposal = None
             if advice.word != "stop" and attempt.execution.ended in ("exit", "memory", "processes"):
@@ -194,9 +194,7 @@ class Init:
                 raise self._given_up(work, attempt, advice.reason)
             monitor = monitor.seen(Event("remedy", time.monotonic(), proposal.skill.name))
             changed, after, words = self._applied(proposal, work, setting)
-            helped = after is not None and (
-                _runs(after, setting.metrics) or self._fix.read(after.execution).signature not in seen
-            )
+            helped = after is not None and (_runs(after, setting.metrics) or self._fix.read(after.execution).identity not in seen)
             self._fix.record(proposal, "worked" if helped else "failed" if after is not None else "skipped")
             repair = _repair(proposal, helped, words)
             if helped and after is not None:
@@ -384,7 +382,8 @@ def _baseline_notes(
         notes.append("the seed changes nothing: all runs give the same number")
     for spec in rubric.metrics:
         if spec.reported is not None:
-            notes.append(f"{spec.name}: {compare(spec, values[spec.name])[1]}")
+            difference = compare(spec, values[spec.name])[1]
+            notes.append(f"{spec.name}: measured minus reported is {difference:+.4g}")
     return tuple(dict.fromkeys(notes))
 
 

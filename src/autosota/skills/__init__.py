@@ -22,7 +22,7 @@ from autosota.records import Change, Commands, Recipe
 
 FOLDER = Path(__file__).parent
 TOUCHES = ("environment", "command", "source", "variables")
-_FAMILIES = ("packages", "interfaces", "python", "paths", "hardware", "running")
+_FAMILIES = ("packages", "interfaces", "frames", "python", "paths", "hardware", "running")
 
 
 @dataclass(frozen=True)
