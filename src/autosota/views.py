@@ -79,7 +79,8 @@ def _numbers(facts: Facts) -> list[str]:
         rows.append(
             (
                 "grade",
-                f"{result.grade or 'clean'}, {result.assurance}" + (f"; {clip(', '.join(result.labels), 200)}" if result.labels else ""),
+                f"{result.grade or 'clean'}, {result.assurance}"
+                + (f"; {clip(', '.join(result.labels), 200)}" if result.labels else ""),
             )
         )
     if facts.metric:

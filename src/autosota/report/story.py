@@ -41,11 +41,12 @@ def _change(facts: Facts) -> str:
     before, after = words.finite(result.baseline.mean), words.finite(result.best.mean) if result.best else None
     if gain is None:
         return f"A better {name} in search"
-    interval = f"95 % interval {words.signed(gain.low, facts.places)} to {words.signed(gain.high, facts.places)}"
-    moved = ""
-    if before is not None and after is not None:
-        moved = f", from {words.number(before, facts.places)} to {words.number(after, facts.places)}"
-    return f"A gain of {words.signed(gain.absolute, facts.places)} in {name}{moved} ({interval})"
+    interval = f"95 % interval of the gain {words.signed(gain.low, facts.places)} to {words.signed(gain.high, facts.places)}"
+    told = f"A gain of {words.number(gain.absolute, facts.places)}"
+    if before is None or after is None:
+        return f"{told} in {name} ({interval})"
+    verb = "rises" if after > before else "falls" if after < before else "stays"
+    return f"{told}: {name} {verb} from {words.number(before, facts.places)} to {words.number(after, facts.places)} ({interval})"
 
 
 def _pairs(facts: Facts) -> str:
