@@ -128,6 +128,11 @@ class _Plain(ast.NodeTransformer):
             node.annotation = None
         return node
 
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        self.generic_visit(node)
+        node.body = _sorted_imports(node.body)
+        return node
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         self.generic_visit(node)
         if node.value is None:
@@ -136,6 +141,23 @@ class _Plain(ast.NodeTransformer):
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
         return ast.ImportFrom(module=node.module, names=sorted(node.names, key=lambda alias: alias.name), level=node.level)
+
+
+def _sorted_imports(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Runs of imports one name a statement, in alphabetical order, as import sorters leave them."""
+    found: list[ast.stmt] = []
+    run: list[ast.stmt] = []
+    for node in [*body, None]:
+        if isinstance(node, ast.Import):
+            run += [ast.Import(names=[alias]) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            run += [ast.ImportFrom(module=node.module, names=[alias], level=node.level) for alias in node.names]
+        else:
+            found += sorted(run, key=ast.dump)
+            run = []
+            if node is not None:
+                found.append(node)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,8 @@ from functools import cached_property
 from autosota import syntax
 from autosota.records import Case, Change, Patch
 from autosota.syntax import Module
+from autosota.zones import analyse
+from autosota.zones.canonical import Canonical
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,15 @@ class Difference:
     @cached_property
     def _parsed(self) -> dict[str, Module | None]:
         return {file.path: file.old for file in self.files}
+
+    @cached_property
+    def states(self) -> tuple[Canonical, Canonical]:
+        """The flow to the reported numbers in both states, ready to compare; protected files count as in the baseline."""
+        environment, metrics = self.case.environment, self.case.rubric.metrics
+        zones, free = environment.zones, {p: c for p, c in self._changes.items() if not environment.zones.is_protected(p)}
+        trees = (self.case.tree, Overlay(self.case.tree, free))
+        before, after = (analyse(tree, environment.commands, read=zones.reached, metrics=metrics)[0] for tree in trees)
+        return Canonical(before), Canonical(after)
 
 
 class Overlay(Mapping[str, bytes]):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from autosota.records import Case, Idea, Violation
 from autosota.redlines.base import RedLine
-from autosota.redlines.checks import dependencies, hijack, patching, protected
+from autosota.redlines.checks import dependencies, hijack, lookups, overrides, patching, protected, scoring, timing
 
 
 class EvaluationScript(RedLine):
@@ -23,7 +23,18 @@ class EvaluationScript(RedLine):
         r"(edit|change|modify|patch|rewrite|monkey-?patch)\w* (the )?(evaluat\w+|scor(er|ing)|metric) (script|code|function)",
         r"(skip|ignore|drop)\w* (failed|failing|hard|difficult) (items|rows|cases|test)",
     )
-    checks = (protected.files, hijack.files, patching.foreign, dependencies.changed)
+    checks = (
+        protected.files,
+        protected.symbols,
+        hijack.files,
+        patching.foreign,
+        overrides.parameters,
+        scoring.spoofed,
+        scoring.swallowed,
+        timing.games,
+        dependencies.changed,
+        lookups.environment,
+    )
 
     def idea(self, idea: Idea, case: Case) -> tuple[Violation, ...]:
         """Knobs and places in the protected zone, besides what the plan says."""

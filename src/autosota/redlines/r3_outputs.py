@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autosota.redlines.base import RedLine
-from autosota.redlines.checks import blobs
+from autosota.redlines.checks import blobs, lookups
 
 
 class Outputs(RedLine):
@@ -21,4 +21,4 @@ class Outputs(RedLine):
         r"(lookup|look-up) table (of|with) (the )?(answers|labels|test)",
         r"(oracle|gold)[- ](choice|selection|answer)",
     )
-    checks = (blobs.added,)
+    checks = (lookups.branches, blobs.added)

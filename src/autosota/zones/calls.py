@@ -101,3 +101,11 @@ def constructs(call: ast.Call, name: str, module: Module) -> bool:
     if is_metric(name) or is_split(name) or is_load(call, name) or last in ("DataLoader", "TensorDataset", "Subset", "Dataset"):
         return False
     return last[:1].isupper() or last in ("make_pipeline", "make_column_transformer", "make_union", "train")
+
+
+def split_source(call: ast.Call, index: int | None, module: Module) -> ast.expr | None:
+    """The array that output `index` of a `train_test_split` is taken from; None for anything else."""
+    name = module.callee(call)
+    if index is None or not name.endswith("train_test_split") or any(isinstance(item, ast.Starred) for item in call.args):
+        return None
+    return call.args[index // 2] if index < 2 * len(call.args) else None

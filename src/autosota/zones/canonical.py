@@ -11,7 +11,7 @@ import hashlib
 
 from autosota import syntax
 from autosota.zones import calls
-from autosota.zones.flow import Flow
+from autosota.zones.flow import Flow, combines
 from autosota.zones.scopes import Scope, learns, model_class
 
 FREE = "<free>"
@@ -50,8 +50,8 @@ class Canonical:
         marks = (ast.operator, ast.cmpop, ast.unaryop, ast.boolop)
         operators = "".join(type(item).__name__ for item in ast.iter_child_nodes(node) if isinstance(item, marks))
         kind = type(node).__name__
-        if isinstance(node, (ast.List, ast.Tuple, ast.Dict, ast.Set)):
-            return f"{kind}({', '.join(parts)})"
+        if isinstance(node, (ast.List, ast.Tuple, ast.Dict, ast.Set)) or (combines(node) and set(parts) != {FREE}):
+            return f"{kind}{operators}({', '.join(parts)})"
         return self._join(f"{kind}{operators}", parts)
 
     def _join(self, kind: str, parts: list[str]) -> str:
@@ -67,7 +67,7 @@ class Canonical:
             inner = open_names | {name}
             texts = []
             for value, index in values:
-                text = self._text(scope, value, depth + 1, inner)
+                text = self._part(scope, value, index, depth, inner)
                 texts.append(text if index is None or text == FREE else f"{text}[{index}]")
             texts = list(dict.fromkeys(texts))
             return FREE if FREE in texts else texts[0] if len(texts) == 1 else f"one of({', '.join(texts)})"
@@ -85,6 +85,15 @@ class Canonical:
         if isinstance(target, ast.ClassDef):
             return FREE
         return self._imported_constant(scope, name, depth) or scope.module.resolve(name)
+
+    def _part(self, scope: Scope, value: ast.expr, index: int | None, depth: int, open_names: frozenset[str]) -> str:
+        """An assigned value. Which rows a split puts where does not depend on the other arrays that are split along with it."""
+        array = calls.split_source(value, index, scope.module) if isinstance(value, ast.Call) else None
+        if array is not None and isinstance(value, ast.Call) and index is not None:
+            options = sorted(f"{item.arg}={self._text(scope, item.value, depth + 1, open_names)}" for item in value.keywords)
+            rows = self._text(scope, array, depth + 1, open_names)
+            return FREE if rows == FREE else f"{scope.module.callee(value)}({', '.join([rows, *options])}){index % 2}"
+        return self._text(scope, value, depth + 1, open_names)
 
     def _imported_constant(self, scope: Scope, name: str, depth: int) -> str | None:
         """The value of a constant that another file of the repository holds."""
@@ -125,7 +134,9 @@ class Canonical:
             return arguments[0]
         if attribute in _SAME and owner:
             return owner
-        if owner and name.split(".")[0] not in {value.split(".")[0] for value in scope.module.imports.values()}:
+        if owner and (
+            set("([") & set(name) or name.split(".")[0] not in {value.split(".")[0] for value in scope.module.imports.values()}
+        ):
             return FREE if owner == FREE else f"{owner}.{attribute}({everything})"
         return f"{name}({everything})"
 

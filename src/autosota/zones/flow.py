@@ -118,7 +118,7 @@ class Flow:
         self._seen.add(mark)
         if isinstance(expression, ast.Call):
             self._call(scope, expression, depth)
-        elif _combines(expression):
+        elif combines(expression):
             self.metric.add(scope.key)
             for side in _sides(expression):
                 self.truths.append((scope, side))
@@ -196,7 +196,7 @@ class Flow:
             if calls.is_metric(name):
                 self._value(target, inner, depth + 1)
         for node in target.nodes:
-            if isinstance(node, ast.expr) and _combines(node):
+            if isinstance(node, ast.expr) and combines(node):
                 self.truths.extend((target, side) for side in _sides(node))
 
     def _arguments(self, scope: Scope, parameter: str) -> Iterator[tuple[Scope, ast.expr]]:
@@ -243,7 +243,7 @@ class Flow:
             values = scope.assigned.get(name)
             if values is None and isinstance(expression, ast.Attribute):
                 return self._pure(scope, expression.value, found, seen, depth + 1)
-            kinds += [self._pure(scope, value, found, seen, depth + 1) for value, _ in values or ()]
+            kinds += [self._pure_part(scope, value, index, found, seen, depth) for value, index in values or ()]
             if not values and name in scope.parameters:
                 kinds += [self._pure(c, argument, found, seen, depth + 1) for c, argument in self._arguments(scope, name)]
             if not values and not scope.parameters and scope.name and name not in scope.module.imports:
@@ -252,6 +252,24 @@ class Flow:
         else:
             kinds += [self._pure(scope, child, found, seen, depth + 1) for child in _children(expression)]
         return "free" if "free" in kinds else "data" if "data" in kinds else ""
+
+    def _pure_part(
+        self,
+        scope: Scope,
+        value: ast.expr,
+        index: int | None,
+        found: list[tuple[Scope, ast.Call | None]],
+        seen: set[object],
+        depth: int,
+    ) -> str:
+        """One output of an assignment; of a split only the array it is taken from."""
+        source = calls.split_source(value, index, scope.module) if isinstance(value, ast.Call) else None
+        if source is None:
+            return self._pure(scope, value, found, seen, depth + 1)
+        assert isinstance(value, ast.Call)
+        found.append((scope, value))
+        kind = self._pure(scope, source, found, seen, depth + 1)
+        return "free" if kind == "free" else "data"
 
     def _pure_call(
         self, scope: Scope, call: ast.Call, found: list[tuple[Scope, ast.Call | None]], seen: set[object], depth: int
@@ -362,7 +380,7 @@ def _number(value: ast.expr, scope: Scope) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
 
 
-def _combines(node: ast.expr) -> bool:
+def combines(node: ast.expr) -> bool:
     """Two things compared or subtracted, elementwise: where predictions and truth meet in a metric written by hand."""
     if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Eq, ast.NotEq, ast.LtE, ast.GtE, ast.Lt, ast.Gt)):
         return _compound(node.left) and _compound(node.comparators[0])

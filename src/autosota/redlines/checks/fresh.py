@@ -1,0 +1,73 @@
+"""New code of a patch, syntax node by syntax node: what all small rules walk over."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autosota import syntax
+from autosota.redlines.difference import Difference, File
+from autosota.syntax import Module
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A node that the baseline's state of the file does not have, with the function it stands in."""
+
+    file: File
+    module: Module
+    scope: str
+    """Qualified name of the function; "" at module level."""
+    node: ast.AST
+
+    @property
+    def line(self) -> int | None:
+        return getattr(self.node, "lineno", None)
+
+
+def nodes(difference: Difference, *kinds: type[ast.AST]) -> Iterator[Fresh]:
+    """New nodes of the given kinds in changed Python files outside the protected zone."""
+    known_everywhere: set[str] | None = None
+    for file in difference.files:
+        if file.new is None or difference.case.environment.zones.is_protected(file.path):
+            continue
+        known = _dumps(file.old, kinds) if file.old is not None else set()
+        for scope, body in syntax.scopes(file.new):
+            for node in _own(body):
+                if not isinstance(node, kinds) or getattr(node, "lineno", None) not in file.added:
+                    continue
+                text = syntax.dump(node)
+                if text in known:
+                    continue
+                if known_everywhere is None:
+                    known_everywhere = _elsewhere(difference, kinds)
+                if text not in known_everywhere:
+                    yield Fresh(file, file.new, scope, node)
+
+
+def _own(body: ast.AST) -> Iterator[ast.AST]:
+    """A scope's nodes, with decorators and defaults of the functions defined in it, and class bodies."""
+    for child in getattr(body, "body", []):
+        yield from _below(child)
+    yield from getattr(body, "decorator_list", [])
+
+
+def _below(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _below(child)
+
+
+def _dumps(module: Module | None, kinds: tuple[type[ast.AST], ...]) -> set[str]:
+    return {syntax.dump(node) for node in ast.walk(module.tree) if isinstance(node, kinds)} if module else set()
+
+
+def _elsewhere(difference: Difference, kinds: tuple[type[ast.AST], ...]) -> set[str]:
+    """The same nodes in files that the patch deletes or shortens: moved code is not new."""
+    found: set[str] = set()
+    for file in difference.files:
+        found |= _dumps(file.old, kinds)
+    return found

@@ -1,0 +1,148 @@
+"""S4 and S5: test data that reach learning, selection or anything else but the metric, by flow through names and calls."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from autosota import syntax
+from autosota.records import Violation
+from autosota.redlines.difference import Difference
+from autosota.zones import calls
+from autosota.zones.canonical import FREE, Canonical
+from autosota.zones.scopes import Scope, learns
+
+_HARMLESS = {"len", "print", "str", "repr", "type", "isinstance", "shape", "format", "range", "info", "debug"}
+
+
+def into_learning(difference: Difference) -> Iterator[Violation]:
+    """S4: new calls that fit or train on rows of the test part, or on all rows before they are split."""
+    before, after = difference.states
+    known = {text for _, _, text in _sinks(before, _paths(difference))}
+    tests = _tests(before)
+    for scope, call, text in _sinks(after, _paths(difference)):
+        if text in known:
+            continue
+        for item in _learned(after, scope, call):
+            found = _touches(after.text(scope, item), tests)
+            if found:
+                evidence = f"{ast.unparse(call)[:120]} learns from {found}"
+                yield Violation(
+                    red_line="R5", rule="test-to-learning", action="review", evidence=evidence, file=scope.module.path,
+                    line=call.lineno, fix="fit on the training part only, after the split; choose on a validation part of it",
+                )  # fmt: skip
+                break
+
+
+def labels_elsewhere(difference: Difference) -> Iterator[Violation]:
+    """S5: new uses of the test truth outside the protected computation of the metric: thresholds, checkpoints, oracles."""
+    before, after = difference.states
+    paths = _paths(difference)
+    truths = _truths(before)
+    known = {text for _, _, text in _uses(before, paths, truths)}
+    for scope, node, text in _uses(after, paths, truths):
+        if text not in known:
+            evidence = f"{ast.unparse(node)[:120]} uses the truth of the test part"
+            yield Violation(
+                red_line="R5", rule="test-labels-used", action="review", evidence=evidence, file=scope.module.path,
+                line=getattr(node, "lineno", None),
+                fix="choose thresholds, checkpoints and weights on a validation part of the training data",
+            )  # fmt: skip
+
+
+def _paths(difference: Difference) -> set[str]:
+    zones = difference.case.environment.zones
+    return {file.path for file in difference.files if file.new is not None and not zones.is_protected(file.path)}
+
+
+def _truths(state: Canonical) -> set[str]:
+    """Canonical truth of reported metrics, with enough in it to be recognized."""
+    texts = {state.text(scope, expression) for scope, expression in state.flow.scored}
+    return {text for text in texts if text != FREE and len(text) > 8 and not text.startswith("<")}
+
+
+def _tests(state: Canonical) -> set[str]:
+    """Texts of test rows: the truth, and what predictions inside metric computations are made from."""
+    found = _truths(state)
+    for scope, expression in state.flow.truths:
+        for name in {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}:
+            for value, _ in scope.assigned.get(name, ()):
+                found.update(_predicted(state, scope, value))
+        found.update(_predicted(state, scope, expression))
+    return {text for text in found if text != FREE and len(text) > 8 and not text.startswith("<")}
+
+
+def _predicted(state: Canonical, scope: Scope, expression: ast.expr) -> Iterator[str]:
+    """Texts of what predictions in an expression are made from."""
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in calls.PREDICT:
+            yield from (state.text(scope, item) for item in node.args)
+
+
+def _sinks(state: Canonical, paths: set[str]) -> list[tuple[Scope, ast.Call, str]]:
+    """Calls that learn in the changed files, with their canonical arguments."""
+    found = []
+    for scope in state.flow.scopes:
+        if scope.module.path not in paths:
+            continue
+        for call in scope.calls:
+            direct = isinstance(call.func, ast.Attribute) and call.func.attr in calls.LEARN
+            target = None if direct else state.flow.repository.target(call, scope)
+            if direct or (isinstance(target, Scope) and learns(target) and target.key not in state.flow.metric):
+                callee = syntax.dotted(call.func).rsplit(".", 1)[-1]
+                arguments = [state.text(scope, item) for item in (*call.args, *(keyword.value for keyword in call.keywords))]
+                found.append((scope, call, f"{callee}({', '.join(arguments)})"))
+    return found
+
+
+def _learned(state: Canonical, scope: Scope, call: ast.Call) -> Iterator[ast.expr]:
+    """The arguments that are learned from: all of `fit`, and of a function of the repository those it hands on to `fit`."""
+    target = state.flow.repository.target(call, scope)
+    keywords = [keyword.value for keyword in call.keywords]
+    if not isinstance(target, Scope):
+        yield from (*call.args, *keywords)
+        return
+    fits = [item for item in target.calls if isinstance(item.func, ast.Attribute) and item.func.attr in calls.LEARN]
+    names = {
+        node.id for item in fits for part in (*item.args, *item.keywords) for node in ast.walk(part) if isinstance(node, ast.Name)
+    }
+    offset = 1 if target.parameters[:1] == ("self",) else 0
+    for index, item in enumerate(call.args):
+        parameter = target.parameters[index + offset] if index + offset < len(target.parameters) else ""
+        if not fits or parameter in names or not parameter:
+            yield item
+    yield from (keyword.value for keyword in call.keywords if not fits or keyword.arg in names)
+
+
+def _touches(text: str, tests: set[str]) -> str | None:
+    """Does an argument hold test rows, or all the rows that a split takes the test part from?"""
+    if text == FREE or len(text) <= 8 or text.startswith("<"):
+        return None
+    for test in tests:
+        if test in text:
+            return "rows of the test part"
+        if text in test and text != test and "split" in test:
+            return "all rows, test part included"
+    return None
+
+
+def _uses(state: Canonical, paths: set[str], truths: set[str]) -> Iterator[tuple[Scope, ast.expr, str]]:
+    """Calls and comparisons in the changed files that are given test truth, the protected ones aside."""
+    if not truths:
+        return
+    for scope in state.flow.scopes:
+        if scope.module.path not in paths:
+            continue
+        for node in scope.nodes:
+            if isinstance(node, ast.Call):
+                if syntax.dotted(node.func).rsplit(".", 1)[-1] in _HARMLESS:
+                    continue
+                parts = [state.text(scope, item) for item in (*node.args, *(keyword.value for keyword in node.keywords))]
+                name = scope.module.callee(node)
+                if any(part in truths for part in parts):
+                    yield scope, node, f"{name}({', '.join(part if part in truths else '_' for part in parts)})"
+            elif isinstance(node, (ast.Compare, ast.BinOp)):
+                sides = [node.left, *(node.comparators if isinstance(node, ast.Compare) else [node.right])]
+                parts = [state.text(scope, side) for side in sides]
+                if any(part in truths for part in parts):
+                    yield scope, node, f"{type(node).__name__}({', '.join(part if part in truths else '_' for part in parts)})"
