@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 from autosota.ports import Try
 from autosota.records import Experiment, Idea, Knob
 from autosota.search.coding import encode
 from autosota.search.lineage import Lineage, Vector
+
+_CELLS = 50
+"""Values nearer to each other than this part of a range are not worth two evaluations."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,36 @@ class Exploration:
         known = [point for point in self.points if point.same and point.worth is not None]
         return max(known, key=lambda point: point.worth or 0.0).vector if known else self.here
 
+    def is_taken(self, vector: Vector) -> bool:
+        """Is the vector, or one that differs from it by less than a fiftieth of each range, measured or under way already?"""
+        return vector in self.taken or self._place(vector) in self._places
+
+    @cached_property
+    def _places(self) -> frozenset[tuple[int, ...]]:
+        return frozenset(self._place(vector) for vector in self.taken)
+
+    def _place(self, vector: Vector) -> tuple[int, ...]:
+        pairs = zip(self.knobs, self.coded(vector), strict=True)
+        return tuple(round(code * (1000 if knob.space.kind == "choice" else _CELLS) + 0.1) for knob, code in pairs)
+
     def coded(self, vector: Vector) -> tuple[float, ...]:
         """The vector's places in the knobs' ranges."""
         return tuple(encode(knob, value) for knob, value in zip(self.knobs, vector, strict=True))
 
 
 def explore(lineage: Lineage, running: Sequence[Try], idea: Idea, parent: int, seed: int) -> Exploration:
-    """What is known about an idea's knobs, seen from a parent. Measurements on other parents count: gains of the same knobs add up
-    along the lineage, so in the same surroundings they are as good, elsewhere they only warm-start (paper 3.8)."""
+    """What is known about an idea's knobs, seen from a parent.
+
+    Measurements on other parents count: gains of the same knobs add up along the lineage, so in the same surroundings (structural
+    ideas, other settings) they are as good; elsewhere they only warm-start (paper 3.8).
+    """
     knobs = tuple(idea.knobs)
     names = frozenset(knob.id for knob in knobs)
     surroundings = lineage.context(parent, names)
     here = lineage.effective(parent, knobs)
-    points = [Point(lineage.effective(0, knobs), 0.0, lineage.context(0, names) == surroundings)]
-    taken = {here}
+    origin = Point(lineage.effective(0, knobs), 0.0, lineage.context(0, names) == surroundings)
+    points = [origin]
+    taken = {here, origin.vector} if origin.same else {here}
     for number, experiment in lineage.experiments.items():
         if names.isdisjoint(lineage.values[number]) and number != parent:
             continue

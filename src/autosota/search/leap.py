@@ -1,7 +1,7 @@
 """The paper's search (section 3.8): ideas in the order of priority, the leap path, the honeymoon.
 
-Terms: the *state* is the experiment new ideas build on. A *step* is one visit to one idea: up to `batch` settings of a PARAM idea,
-or the one experiment of a structural idea (CODE, ALGO). All is read from the history, so a resumed run chooses the same.
+Terms: the *state* is the experiment new ideas build on. A *step* is one visit to one idea: up to `batch` settings of a PARAM
+idea, or the one experiment of a structural idea (CODE, ALGO). All is read from the history, so a resumed run chooses the same.
 """
 
 from __future__ import annotations
@@ -82,8 +82,10 @@ class LeapSearch:
     # ── the parts of the policy ──
 
     def _open_step(self, lineage: Lineage, running: Sequence[Try], steps: dict[int, _Step], spaces: Sequence[Idea]) -> Try | None:
-        """The next setting of the PARAM step under way, unless its batch is full or nothing has come of it for a while. It goes on
-        from the present state, also where the state moved within the step."""
+        """The next setting of the PARAM step under way, unless its batch is full or nothing has come of it for a while.
+
+        It goes on from the present state, also where the state moved within the step.
+        """
         number = max((number for number, step in steps.items() if not step.honeymoon), default=0)
         step = steps.get(number)
         if step is None or step.structural or len(step.finished) + step.running >= self.batch:

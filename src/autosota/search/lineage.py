@@ -54,8 +54,10 @@ class Lineage:
         return tuple(setting.get(knob.id, knob.value) for knob in knobs)
 
     def worth(self, number: int, knobs: frozenset[str]) -> float:
-        """The part of an experiment's gain over the baseline that is owed to these knobs: gains along its parents of settings that
-        touch them. So measurements on different states can be compared."""
+        """The part of an experiment's gain over the baseline that is owed to these knobs.
+
+        It is the sum of the gains along its parents of settings that touch them, so that different states can be compared.
+        """
         return sum(step.gain or 0.0 for step in self.chain(number) if not knobs.isdisjoint(step.setting))
 
     def context(self, number: int, knobs: frozenset[str]) -> tuple[tuple[str, ...], frozenset[tuple[str, Scalar]]]:

@@ -13,9 +13,9 @@ from autosota.search.lineage import Vector
 if TYPE_CHECKING:
     import optuna
 
-_MOST_POINTS = 200
+_MOST_POINTS = 80
 """Of a long history the best and the latest are enough, and the estimator's time grows with their number."""
-_ATTEMPTS = 20
+_ATTEMPTS = 6
 
 
 def propose(question: Exploration, *, startup: int = 0, candidates: int = 24) -> Vector | None:
@@ -33,7 +33,7 @@ def propose(question: Exploration, *, startup: int = 0, candidates: int = 24) ->
         for _ in range(_ATTEMPTS):
             trial = study.ask(space)
             vector = tuple(_value(knob, trial.params[knob.id]) for knob in question.knobs)
-            if vector not in question.taken:
+            if not question.is_taken(vector):
                 return vector
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
     return None

@@ -11,7 +11,7 @@ from autosota.search.exploration import Exploration
 from autosota.search.lineage import Vector
 
 _ENUMERABLE = 4096
-_ATTEMPTS = 200
+_ATTEMPTS = 60
 
 
 def propose(question: Exploration) -> Vector | None:
@@ -19,13 +19,13 @@ def propose(question: Exploration) -> Vector | None:
     generator = random.Random(question.seed)
     for _ in range(_ATTEMPTS):
         vector = tuple(decode(knob, generator.random()) for knob in question.knobs)
-        if vector not in question.taken:
+        if not question.is_taken(vector):
             return vector
     return remaining(question)
 
 
 def remaining(question: Exploration) -> Vector | None:
-    """Some vector of a small finite space that is not taken; None where there is none or the space is too large to look through."""
+    """Some vector of a small finite space that is not taken; None where there is none, or the space is too large."""
     if prod(size(knob) for knob in question.knobs) > _ENUMERABLE:
         return None
     values = [
