@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 from autosota import syntax
@@ -39,9 +40,10 @@ def labels_elsewhere(difference: Difference) -> Iterator[Violation]:
     before, after = difference.states
     paths = _paths(difference)
     truths = _truths(before)
-    known = {text for _, _, text in _uses(before, paths, truths)}
+    known = Counter(text for _, _, text in _uses(before, paths, truths))
     for scope, node, text in _uses(after, paths, truths):
-        if text not in known:
+        known[text] -= 1
+        if known[text] < 0:
             evidence = f"{ast.unparse(node)[:120]} uses the truth of the test part"
             yield Violation(
                 red_line="R5", rule="test-labels-used", action="review", evidence=evidence, file=scope.module.path,
