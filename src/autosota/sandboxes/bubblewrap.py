@@ -51,7 +51,7 @@ class BubblewrapExecutor:
     No network, no capabilities, no root, own process numbers; a system call filter is the second layer. `Tree.read_only` is
     mounted from the base and cannot be changed, renamed or deleted; a read-only path that the base lacks, or that is a symlink,
     cannot be kept from being made: `Sandbox.changed` tells. Invoked by root it gives `Tree.base` to an unprivileged user, so that
-    folder has to be an export, never somebody's checkout.
+    folder has to be an export; one with a `.git` is taken for somebody's checkout and copied.
     """
 
     name = "bubblewrap"
@@ -71,6 +71,14 @@ class BubblewrapExecutor:
         self._slot = slots.take(self._scratch, "shared")
         self.mode = self._probe()
         self.overlays = self.mode.overlays
+        self.groups = self.mode.groups
+
+    @property
+    def description(self) -> str:
+        """How it runs here, in words."""
+        user = "root becomes an unprivileged user" if self.mode.dropped else "a user namespace"
+        trees = "trees as overlays" if self.overlays else "trees are copied: the scratch folder cannot hold overlays"
+        return f"{self.mode.binary}; {user}; {trees}"
 
     def _probe(self) -> Mode:
         """The first mode in which a command really runs. Raises MachineError with what went wrong last."""

@@ -61,6 +61,12 @@ class LandlockExecutor:
         slots.sweep(self._scratch)
         cgroups.sweep()
         self.mode = self._probe(namespaces, groups and cgroups.available(), abi)
+        self.groups = self.mode.groups
+
+    @property
+    def description(self) -> str:
+        """How it runs here, in words."""
+        return f"Landlock version {confinement.version()}; {'own namespaces' if self.mode.namespaces else 'no namespaces'}"
 
     def _probe(self, namespaces: bool, groups: bool, abi: int) -> Mode:
         problem = ""

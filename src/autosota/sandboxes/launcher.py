@@ -1,8 +1,9 @@
 """Starts one command on the host and sees to it that none of its processes outlives it.
 
-A script of its own, run as `python -I -S launcher.py SPECIFICATION STATUS` with two descriptors: JSON is read from the first, one
-line of JSON is written to the second when everything is over. It adopts orphans of the command (PR_SET_CHILD_SUBREAPER), so a
-double fork or a new session does not escape, and ends the tree when the command ends, on SIGTERM, or when its parent dies.
+A script of its own, run as `python -I -S launcher.py SPECIFICATION STATUS` with two descriptors: JSON is read from the first; to
+the second go an empty line when that may come and one of JSON when everything is over. It adopts orphans of the command
+(PR_SET_CHILD_SUBREAPER), so a double fork or a new session does not escape, and ends the tree when the command ends, on SIGTERM,
+or when its parent dies.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     if os.getppid() != parent:
         os._exit(1)
+    os.write(status_fd, b"\n")
     with os.fdopen(specification_fd, "rb") as stream:
         specification = json.loads(stream.read())
     try:

@@ -7,7 +7,7 @@ import os
 import selectors
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -203,6 +203,8 @@ class _Watch:
         self.seconds = time.monotonic() - self.begun
         self.selector.unregister(self.stop)
         try:
+            if self.ended != "exit":
+                self.usage = self.started.gauge.read()
             self.started.end()
             deadline = time.monotonic() + _GRACE
             while time.monotonic() < deadline:
@@ -231,16 +233,14 @@ class _Watch:
         with contextlib.suppress(ChildProcessError):
             _, status, usage = os.wait4(self.started.pid, 0)
             spent = Usage(cpu_seconds=usage.ru_utime + usage.ru_stime, peak_memory=usage.ru_maxrss * 1024)
-        total = self.started.report()
-        if total is None:
-            total = replace(spent, cpu_seconds=max(spent.cpu_seconds, self.usage.cpu_seconds))
+        total = self.started.report() or spent
         if total.breach is not None and self.ended == "exit":
             self.ended = total.breach
         return Outcome(
             status=status,
             ended=self.ended,
             seconds=self.seconds,
-            cpu_seconds=total.cpu_seconds,
+            cpu_seconds=max(total.cpu_seconds, self.usage.cpu_seconds),
             peak_memory=max(total.peak_memory or 0, self.peak) or None,
             stdout=self.captures[self.started.stdout],
             stderr=self.captures[self.started.stderr],

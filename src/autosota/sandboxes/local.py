@@ -34,6 +34,11 @@ class LocalExecutor:
         cgroups.sweep()
         self.groups = groups and cgroups.available()
 
+    @property
+    def description(self) -> str:
+        """How it runs here, in words."""
+        return "on the host itself: sees its files and its network, so nothing measured here is confirmed"
+
     @contextlib.contextmanager
     def open(self, tree: Tree, *, recipe: Recipe, mounts: Sequence[Mount] = (), network: bool = False) -> Iterator[Sandbox]:
         """A sandbox on a copy of `tree`; the network is always there. Raises MachineError if it cannot be made."""

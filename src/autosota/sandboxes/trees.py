@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -19,12 +20,15 @@ from autosota.sandboxes import cgroups, launcher, processes
 from autosota.sandboxes.limits import Started, Usage, supervise
 from autosota.sandboxes.slots import Slot
 
+_START_SECONDS = 60.0
 _HEADROOM = 4 * 2**30
 """Address space that a process may reserve beyond its memory limit: threads and libraries reserve far more than they touch."""
 
 
 def resource_limits(limits: Limits, *, memory_bound: bool, processes_now: int | None) -> dict[str, int]:
     """Limits that the kernel holds each process to; the names are those of the `resource` module.
+
+    Those on memory and processes are wider than asked for: they stop what is too fast for the gauge, which ends the tree.
 
     `memory_bound`: something else bounds memory. `processes_now`: processes the user already has; None: do not bound here.
     """
@@ -34,7 +38,7 @@ def resource_limits(limits: Limits, *, memory_bound: bool, processes_now: int | 
     if limits.memory is not None and not memory_bound:
         bounds["RLIMIT_AS"] = limits.memory + _HEADROOM
     if limits.processes is not None and processes_now is not None:
-        bounds["RLIMIT_NPROC"] = limits.processes + processes_now
+        bounds["RLIMIT_NPROC"] = processes_now + 2 * limits.processes + 32
     return bounds
 
 
@@ -43,17 +47,18 @@ class TreeGauge:
 
     def __init__(self, root: int, limits: Limits) -> None:
         self._root = root
+        self._before = process.cpu_seconds if (process := processes.look(root)) is not None else 0.0
         self._most = 100_000 if limits.processes is None else limits.processes + 16
 
     def read(self) -> Usage:
-        """The root itself is not counted, but for its CPU time.
+        """The root itself is not counted, but for its CPU time from now on.
 
         Memory is the sum of resident sizes, so shared pages count more than once. The CPU time of a process that ended between
         two looks is in its parent's figures once that has waited for it.
         """
         found = processes.tree(self._root, self._most)
         memory = sum(process.resident for process in found if process.pid != self._root)
-        cpu = sum(process.cpu_seconds for process in found)
+        cpu = max(0.0, sum(process.cpu_seconds for process in found) - self._before)
         alive = sum(process.state not in "ZX" for process in found)
         return Usage(cpu_seconds=cpu, memory=memory, processes=max(0, alive - 1))
 
@@ -85,6 +90,7 @@ def run_launched(
         specification["confinement"] = dict(confinement)
     pid, stdout, stderr, result, send = _launch(group)
     slot.note_session(pid)
+    _await_ready(result)
     gauge: cgroups.Since | TreeGauge = TreeGauge(pid, command.limits)
     if group is not None:
         group.add(pid)
@@ -144,6 +150,13 @@ def _launch(group: cgroups.Group | None) -> tuple[int, int, int, int, int]:
             os.close(descriptor)
     process.returncode = 0  # reaped by wait4, not by Popen
     return process.pid, stdout_read, stderr_read, result_read, specification_write
+
+
+def _await_ready(result: int) -> None:
+    """Until the launcher has loaded: what it uses up to then is not the command's."""
+    ready, _, _ = select.select([result], [], [], _START_SECONDS)
+    if ready:
+        os.read(result, 1)
 
 
 def _ender(pid: int, slot: Slot, group: cgroups.Group | None) -> Callable[[], None]:

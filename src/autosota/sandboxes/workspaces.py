@@ -39,11 +39,16 @@ def prepare(tree: Tree, folder: Path, mounts: Sequence[Mount], *, overlays: bool
             if writable and owner is not None:
                 files.give(Path(source), owner)
         guarded = protection.plan(tree.base, tree.read_only)
-        if overlays:
+        if overlays and (owner is None or is_export(tree.base)):
             return _Overlay(tree, folder, shown, guarded, owner)
         return _Copy(tree, folder, shown, guarded, owner)
     except OSError as error:
         raise MachineError(f"cannot lay out the tree {tree.base}: {error}", "free space in the scratch folder") from None
+
+
+def is_export(base: Path) -> bool:
+    """May the folder change owner? A checkout belongs to somebody: it is copied instead."""
+    return not (base / ".git").exists()
 
 
 def _check_mount(source: Path, writable: bool, owner: int | None) -> None:
@@ -200,7 +205,8 @@ class _Copy:
             files.remove(place)
             _make_points(self._root, [point])
         if owner is not None:
-            files.give(tree.base, owner)
+            if is_export(tree.base):
+                files.give(tree.base, owner)
             files.give(self._root, owner)
         self.arguments = ["--bind", str(self._root), view.WORKSPACE]
         for point in points:
