@@ -15,6 +15,10 @@ _DEPTH = 40
 _EPOCH = re.compile(r"epoch|iter|step|progress|debug", re.IGNORECASE)
 
 
+Trail = list[tuple[Scope, ast.Call | None]]
+"""Calls that data came through; None for a whole function."""
+
+
 class Flow:
     """The protected roles of a repository's scopes, and the single calls that carry them."""
 
@@ -51,7 +55,7 @@ class Flow:
         while done < len(self.truths):
             scope, expression = self.truths[done]
             done += 1
-            found: list[tuple[Scope, ast.Call | None]] = []
+            found: Trail = []
             if self._pure(scope, expression, found, set(), 0) == "data":
                 self.scored.append((scope, expression))
                 self._record(found)
@@ -226,9 +230,7 @@ class Flow:
                 if calls.is_load(call, scope.module.callee(call)):
                     self._piece(scope, call, self.data)
 
-    def _pure(
-        self, scope: Scope, expression: ast.expr, found: list[tuple[Scope, ast.Call | None]], seen: set[object], depth: int
-    ) -> str:
+    def _pure(self, scope: Scope, expression: ast.expr, found: Trail, seen: set[object], depth: int) -> str:
         """ "data" where an expression is made of loaded, generated or split data alone, "free" where a model has a part in it,
         "" where it says nothing. `found` collects the calls and functions it came through."""
         mark = (scope.key, id(expression))
@@ -258,7 +260,7 @@ class Flow:
         scope: Scope,
         value: ast.expr,
         index: int | None,
-        found: list[tuple[Scope, ast.Call | None]],
+        found: Trail,
         seen: set[object],
         depth: int,
     ) -> str:
@@ -271,9 +273,7 @@ class Flow:
         kind = self._pure(scope, source, found, seen, depth + 1)
         return "free" if kind == "free" else "data"
 
-    def _pure_call(
-        self, scope: Scope, call: ast.Call, found: list[tuple[Scope, ast.Call | None]], seen: set[object], depth: int
-    ) -> str:
+    def _pure_call(self, scope: Scope, call: ast.Call, found: Trail, seen: set[object], depth: int) -> str:
         name = scope.module.callee(call)
         attribute = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
