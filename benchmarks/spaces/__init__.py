@@ -52,6 +52,8 @@ class Example:
     """A good setting for the edited repository."""
     seed: str | None = None
     """`file:dotted.key` where the seed is a key and not in the commands."""
+    second: str | None = None
+    """Finds the second metric of the paper's table."""
 
 
 def names() -> list[str]:
@@ -114,8 +116,8 @@ def write_key(path: Path, key: str, value: Value) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def measure(example: Example, repository: Path, *, seed: int, options: str, variables: Mapping[str, str]) -> float:
-    """Run the commands in a copy of the repository and return the primary metric. Raises RuntimeError where there is none."""
+def run(example: Example, repository: Path, *, seed: int, options: str, variables: Mapping[str, str]) -> str:
+    """Run the commands in a copy of the repository and return what they print. Raises RuntimeError where one fails."""
     if example.seed:
         file, _, key = example.seed.partition(":")
         write_key(repository / file, key, seed)
@@ -132,9 +134,14 @@ def measure(example: Example, repository: Path, *, seed: int, options: str, vari
         printed += done.stdout
         if done.returncode:
             raise RuntimeError(f"{command}: {done.stderr.strip()[-500:]}")
-    found = re.findall(example.pattern, printed)
+    return printed
+
+
+def read(printed: str, pattern: str) -> float:
+    """The last number that `pattern` finds. Raises RuntimeError where there is none."""
+    found = re.findall(pattern, printed)
     if not found:
-        raise RuntimeError(f"no metric in {printed!r}")
+        raise RuntimeError(f"{pattern} is not in {printed!r}")
     return float(found[-1])
 
 
@@ -142,4 +149,4 @@ def _code(value: Value | None) -> str:
     return repr(value).replace("'", '"')
 
 
-__all__: Sequence[str] = ["Dimension", "Example", "load", "measure", "names", "replace", "suggest", "write", "write_key"]
+__all__: Sequence[str] = ["Dimension", "Example", "load", "names", "read", "replace", "run", "suggest", "write", "write_key"]

@@ -32,4 +32,5 @@ EXAMPLE = Example(
     ),
     good_with_structure={"lags": 24, "members": 20},
     seed="configs/co2.yaml:seed",
+    second=r"12\s+109\s+([\d.]+)",
 )

@@ -28,4 +28,5 @@ EXAMPLE = Example(
         ),
     ),
     good_with_structure={"hidden": 64, "init_std": 0.05, "epochs": 40},
+    second=r"log loss\s+([\d.]+)",
 )

@@ -16,4 +16,5 @@ EXAMPLE = Example(
         "loss": Dimension("configs/kitchen_sinks.yaml:classifier.loss", choices=("hinge", "log_loss", "modified_huber")),
     },
     good={"n_components": 400, "gamma": 0.0005, "alpha": 0.0001, "epochs": 20, "average": True},
+    second=r"Macro F1: ([\d.]+)",
 )

@@ -14,4 +14,5 @@ EXAMPLE = Example(
         "neighbors": Dimension("settings.ini:decoder.neighbors", 1, 178, log=True, whole=True),
     },
     good={"noise_level": 1.4},
+    second=r"Log loss: ([\d.]+)",
 )

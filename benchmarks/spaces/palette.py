@@ -15,4 +15,5 @@ EXAMPLE = Example(
         "reassignment_ratio": Dimension("palette/quantizer.py:reassignment_ratio={},", 0.0, 0.1, shipped=0.0),
     },
     good={"batch_size": 500, "epochs": 30, "init": "k-means++", "n_init": 3},
+    second=r'"psnr": ([\d.]+)',
 )
