@@ -191,7 +191,7 @@ def _wanted(name: str, text: str, state: State) -> str:
     if name in state.lines:
         requirement = Requirement(state.lines[name])
         return f"{name}{requirement.specifier}"
-    asked = re.search(rf"depends on {re.escape(name)}((?:[<>=!~]=?[\w.*+!]+,?)*)", text, re.I)
+    asked = re.search(rf"depends? on {re.escape(name)}((?:[<>=!~]=?[\w.*+!]+,?)*)", text, re.I)
     return f"{name}{asked[1].rstrip(',') if asked else ''}"
 
 
@@ -228,12 +228,12 @@ def _loosen(state: State, name: str, why: str) -> bool:
 def _only_conflict(text: str, name: str) -> bool:
     """Is the version to be had, and only another package's wish is in the way?"""
     missing = rf"(no version of {re.escape(name)}|{re.escape(name)}\S* (has|have) no)"
-    return "depends on" in text and re.search(missing, text, re.I) is None
+    return "depend" in text and re.search(missing, text, re.I) is None
 
 
 def _override(state: State, text: str, named: Sequence[str]) -> bool:
     """Two packages want different versions of a third: what the repository itself asks for wins, else any version."""
-    wished: list[str] = [canonicalize_name(name) for name in re.findall(r"depends on ([A-Za-z0-9][\w.-]*)", text)]
+    wished: list[str] = [canonicalize_name(name) for name in re.findall(r"depends? on ([A-Za-z0-9][\w.-]*)", text)]
     for name in dict.fromkeys(wished):
         if name not in state.overrides and name != "python":
             state.overrides[name] = state.lines.get(name, name)

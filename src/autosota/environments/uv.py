@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from autosota.errors import MachineError, StageError
@@ -43,7 +42,6 @@ def executable() -> str:
     return found
 
 
-@lru_cache(maxsize=1)
 def indexes() -> Indexes:
     """uv ignores pip's settings; its find-links and indexes are passed on, so that both see the same packages."""
     settings = _pip_settings()
