@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -103,11 +104,29 @@ class Difference:
     @cached_property
     def states(self) -> tuple[Canonical, Canonical]:
         """The flow to the reported numbers in both states, ready to compare; protected files count as in the baseline."""
-        environment, metrics = self.case.environment, self.case.rubric.metrics
-        zones, free = environment.zones, {p: c for p, c in self._changes.items() if not environment.zones.is_protected(p)}
-        trees = (self.case.tree, Overlay(self.case.tree, free))
-        before, after = (analyse(tree, environment.commands, read=zones.reached, metrics=metrics)[0] for tree in trees)
-        return Canonical(before), Canonical(after)
+        zones = self.case.environment.zones
+        free = {path: change for path, change in self._changes.items() if not zones.is_protected(path)}
+        return _baseline(self.case), _state(self.case, Overlay(self.case.tree, free))
+
+
+_BASELINES: dict[int, tuple[weakref.ref[Case], Canonical]] = {}
+"""The baseline's state of the last few cases: every patch of a run is compared with the same one."""
+
+
+def _baseline(case: Case) -> Canonical:
+    known = _BASELINES.get(id(case))
+    if known is not None and known[0]() is case:
+        return known[1]
+    state = _state(case, case.tree)
+    for key in [key for key, (reference, _) in _BASELINES.items() if reference() is None]:
+        _BASELINES.pop(key, None)
+    _BASELINES[id(case)] = weakref.ref(case), state
+    return state
+
+
+def _state(case: Case, tree: Mapping[str, bytes]) -> Canonical:
+    environment = case.environment
+    return Canonical(analyse(tree, environment.commands, read=environment.zones.reached, metrics=case.rubric.metrics)[0])
 
 
 class Overlay(Mapping[str, bytes]):

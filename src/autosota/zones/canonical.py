@@ -26,11 +26,16 @@ class Canonical:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self._digests: dict[tuple[str, str], str] = {}
+        self._texts: dict[int, str] = {}
 
     def text(self, scope: Scope, expression: ast.expr) -> str:
         """The canonical text, at most a few thousand characters; longer ones are cut and digested."""
+        mark = id(expression)
+        if mark in self._texts:
+            return self._texts[mark]
         text = self._text(scope, expression, 0, frozenset())
-        return text if len(text) <= _LIMIT else f"{text[:200]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        self._texts[mark] = text if len(text) <= _LIMIT else f"{text[:200]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        return self._texts[mark]
 
     def _text(self, scope: Scope, node: ast.expr, depth: int, open_names: frozenset[str]) -> str:
         if depth > _DEPTH:

@@ -345,7 +345,7 @@ class Flow:
 
     def algorithm(self, scope: Scope) -> bool:
         """Does it hold what a candidate may improve: estimators made, hyperparameters given, a state updated, random search?"""
-        if updates(scope) or (random_draws(scope) and not self._generates(scope)):
+        if updates(scope):
             return True
         for call in scope.calls:
             target = self.repository.target(call, scope)
@@ -364,9 +364,6 @@ class Flow:
         """Does it train a model, itself or through a function it calls?"""
         targets = (self.repository.target(call, scope) for call in scope.calls)
         return learns(scope) or any(isinstance(target, Scope) and learns(target) for target in targets)
-
-    def _generates(self, scope: Scope) -> bool:
-        return not learns(scope)
 
 
 def _number(value: ast.expr, scope: Scope) -> bool:

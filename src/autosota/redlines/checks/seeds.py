@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from autosota import syntax
 from autosota.records import Violation
+from autosota.redlines.checks import fresh
 from autosota.redlines.difference import Difference, File
 
 _SEED = re.compile(r"(^|_)(seeds?|random_state|random_seed|rng_seed|manual_seed)$", re.IGNORECASE)
@@ -19,14 +20,9 @@ _FIX = "take the seed that the evaluation gives"
 
 def literals(difference: Difference) -> Iterator[Violation]:
     """New literal seeds (note) and new lists of seeds (review)."""
-    for file in difference.files:
-        if file.new is None:
-            continue
-        known = {syntax.dump(node) for node in ast.walk(file.old.tree)} if file.old else set()
-        for node in ast.walk(file.new.tree):
-            if getattr(node, "lineno", None) in file.added and syntax.dump(node) not in known:
-                for value, name in _given(node, file):
-                    yield _violation(file, node, value, name)
+    for found in fresh.nodes(difference, ast.Assign, ast.Call, ast.For):
+        for value, name in _given(found.node, found.file):
+            yield _violation(found.file, found.node, value, name)
 
 
 def _given(node: ast.AST, file: File) -> Iterator[tuple[ast.expr, str]]:
