@@ -1,10 +1,14 @@
-"""Reads the values of YAML, TOML, JSON and INI files with their exact spans. Nothing is constructed: tags, aliases and depth are harmless."""
+"""Reads the values of YAML, TOML, JSON and INI files with their spans.
+
+Nothing is constructed, so that tags, aliases and depth are harmless.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -238,9 +242,12 @@ def _toml_lines(text: str) -> dict[str, int]:
     """Dotted key → line, as far as plain lines show it; only for display."""
     section = ""
     found: dict[str, int] = {}
+    tables: Counter[str] = Counter()
     for number, line in enumerate(text.splitlines(), 1):
-        if match := re.match(r"\s*\[+\s*([^\[\]]+?)\s*\]+\s*(#.*)?$", line):
-            section = match[1].replace('"', "") + "."
+        if match := re.match(r"\s*(\[+)\s*([^\[\]]+?)\s*\]+\s*(#.*)?$", line):
+            name = re.sub(r"[\"' ]", "", match[2])
+            section = f"{name}.{tables[name]}." if len(match[1]) == 2 else f"{name}."
+            tables[name] += len(match[1]) == 2
         elif match := re.match(r"""\s*([\w."'-]+)\s*=""", line):
             found.setdefault(section + match[1].strip("\"'"), number)
     return found

@@ -46,6 +46,8 @@ def find(
 def importance(knob: Knob) -> float:
     """How much a knob is expected to matter before anything was measured, in [0, 1]: from its name and where it stands."""
     value = weight(knob.name)
+    if isinstance(knob.value, str) and knob.space.kind == "choice" and not knob.value.startswith(("(", "[")):
+        value = 0.4
     if knob.space.kind == "choice" and len(knob.space.choices) == 2:
         value *= 0.7
     if knob.reason.startswith("not stated"):

@@ -42,8 +42,8 @@ _BOOSTERS = ("XGBClassifier", "XGBRegressor", "XGBRanker", "LGBMClassifier", "LG
              "CatBoostClassifier", "CatBoostRegressor")  # fmt: skip
 
 KNOWN: dict[str, dict[str, Space]] = {
-    **{name: _TORCH_OPTIMIZER for name in _OPTIMIZERS},
-    **{name: _BOOSTING for name in _BOOSTERS},
+    **dict.fromkeys(_OPTIMIZERS, _TORCH_OPTIMIZER),
+    **dict.fromkeys(_BOOSTERS, _BOOSTING),
     **{name: {"p": _span(0.0, 0.7)} for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")},
     "dropout": {"p": _span(0.0, 0.7)},
     "LeakyReLU": {"negative_slope": _SLOPE}, "leaky_relu": {"negative_slope": _SLOPE},
@@ -61,6 +61,7 @@ KNOWN: dict[str, dict[str, Space]] = {
 }  # fmt: skip
 """Class or function → parameter → its sensible range."""
 
+_KINDS = ("Classifier", "Regressor")
 _FOREST = ("max_features", "min_samples_leaf", "max_depth")
 _BOOSTED = (
     "learning_rate",
@@ -74,22 +75,25 @@ _BOOSTED = (
 )
 _MACHINE = ("C", "gamma", "kernel")
 UNSTATED: dict[str, tuple[str, ...]] = {
-    **{f"{name}{kind}": _FOREST for name in ("RandomForest", "ExtraTrees") for kind in ("Classifier", "Regressor")},
-    **{f"{name}{kind}": _BOOSTED for name in ("GradientBoosting", "HistGradientBoosting") for kind in ("Classifier", "Regressor")},
-    **{f"DecisionTree{kind}": ("max_depth", "min_samples_leaf", "ccp_alpha") for kind in ("Classifier", "Regressor")},
-    **{f"AdaBoost{kind}": ("learning_rate", "n_estimators") for kind in ("Classifier", "Regressor")},
-    **{f"Bagging{kind}": ("n_estimators", "max_samples", "max_features") for kind in ("Classifier", "Regressor")},
-    **{f"KNeighbors{kind}": ("n_neighbors", "weights", "p") for kind in ("Classifier", "Regressor")},
-    **{f"MLP{kind}": ("alpha", "learning_rate_init", "max_iter", "activation") for kind in ("Classifier", "Regressor")},
-    **{f"SGD{kind}": ("alpha", "penalty", "average") for kind in ("Classifier", "Regressor")},
+    **{f"{name}{kind}": _FOREST for name in ("RandomForest", "ExtraTrees") for kind in _KINDS},
+    **{f"{name}{kind}": _BOOSTED for name in ("GradientBoosting", "HistGradientBoosting") for kind in _KINDS},
+    **{f"DecisionTree{kind}": ("max_depth", "min_samples_leaf", "ccp_alpha") for kind in _KINDS},
+    **{f"AdaBoost{kind}": ("learning_rate", "n_estimators") for kind in _KINDS},
+    **{f"Bagging{kind}": ("n_estimators", "max_samples", "max_features") for kind in _KINDS},
+    **{f"KNeighbors{kind}": ("n_neighbors", "weights", "p") for kind in _KINDS},
+    **{f"MLP{kind}": ("alpha", "learning_rate_init", "max_iter", "activation") for kind in _KINDS},
+    **{f"SGD{kind}": ("alpha", "penalty", "average") for kind in _KINDS},
     "SVC": _MACHINE, "SVR": (*_MACHINE, "epsilon"), "NuSVC": ("nu", "gamma", "kernel"), "NuSVR": ("nu", "C", "gamma", "kernel"),
-    "LinearSVC": ("C",), "LinearSVR": ("C", "epsilon"), "LogisticRegression": ("C",), "Ridge": ("alpha",), "RidgeClassifier": ("alpha",),
+    "LinearSVC": ("C",), "LinearSVR": ("C", "epsilon"), "LogisticRegression": ("C",), "Ridge": ("alpha",),
+    "RidgeClassifier": ("alpha",),
     "Lasso": ("alpha",), "ElasticNet": ("alpha", "l1_ratio"), "KernelRidge": ("alpha", "gamma", "kernel"),
     "MultinomialNB": ("alpha",), "BernoulliNB": ("alpha",), "ComplementNB": ("alpha", "norm"), "GaussianNB": ("var_smoothing",),
     "QuadraticDiscriminantAnalysis": ("reg_param",), "TfidfVectorizer": ("sublinear_tf", "min_df", "norm"),
     "TfidfTransformer": ("sublinear_tf", "norm"), "LabelSpreading": ("alpha", "gamma"), "HuberRegressor": ("epsilon", "alpha"),
-    "AgglomerativeClustering": ("linkage",), "MiniBatchKMeans": ("batch_size", "reassignment_ratio"), "KMeans": ("init", "algorithm"),
+    "AgglomerativeClustering": ("linkage",), "MiniBatchKMeans": ("batch_size", "reassignment_ratio"),
+    "KMeans": ("init", "algorithm"),
     "GaussianMixture": ("covariance_type", "reg_covar", "n_init"), "SpectralClustering": ("gamma", "assign_labels"),
-    "DBSCAN": ("eps", "min_samples"), "RBFSampler": ("gamma",), "Nystroem": ("gamma",), "PolynomialFeatures": ("interaction_only",),
+    "DBSCAN": ("eps", "min_samples"), "RBFSampler": ("gamma",), "Nystroem": ("gamma",),
+    "PolynomialFeatures": ("interaction_only",),
 }  # fmt: skip
 """scikit-learn class → parameters worth tuning although the code leaves them at their defaults."""

@@ -8,10 +8,12 @@ import math
 from autosota.knobs.place import PYTHON, Place
 from autosota.knobs.scikit import Allowed
 from autosota.knobs.signatures import KNOWN
-from autosota.knobs.vocabulary import is_switch, quantity, words
+from autosota.knobs.vocabulary import quantity, words
 from autosota.records import Scalar, Space
 
 _LARGEST_INTEGER = 1_000_000
+_FACTORS = {"penalty": 100.0, "tolerance": 100.0, "rate": 30.0}
+"""A logarithmic range goes from the present value divided by this to the value times this."""
 _UNIT_TOPS = {"drop": 0.7, "label_smoothing": 0.3, "smoothing": 0.5, "momentum": 0.99}
 
 
@@ -88,7 +90,7 @@ def _float(value: float, name: str) -> Space | None:
         if value < 0.02:
             return Space(kind="float", low=_rounded(value / 10), high=min(1.0, _rounded(value * 10)), log=True)
         return Space(kind="float", low=0.0 if value < 0.9 else 0.3, high=max(top, value))
-    factor = 100.0 if kind == "tolerance" else 10.0
+    factor = _FACTORS.get(kind, 10.0)
     high = value * factor
     if not kind and 0.1 <= value < 1:
         high = 1.0
@@ -105,11 +107,14 @@ def _integer(value: float, name: str) -> Space | None:
     if kind == "divisor":
         return _choices(tuple(sorted({max(1, number // 4), max(1, number // 2), number * 2, number * 4})), number)
     if kind == "kernel":
-        return _choices(tuple(size for size in sorted({max(1, number - 4), max(1, number - 2), number + 2, number + 4, 2 * number + 1})), number)  # fmt: skip
+        sizes = sorted({max(1, number - 4), max(1, number - 2), number + 2, number + 4, 2 * number + 1})
+        return _choices(tuple(sizes), number)
     if kind == "small" and number <= 12:
-        return Space(kind="int", low=max(1, number // 3), high=max(number + 2, number * 3))
+        counts = any(part in words(name) for part in ("min_samples", "child", "patience", "neighbo", "leaf"))
+        return Space(kind="int", low=max(1, number // 3), high=max(number + 2, number * 3, 15 if counts else 0))
     if kind in ("penalty", "scale", "rate") and number <= 10_000:
-        return Space(kind="float", low=_rounded(number / 10), high=float(number * 10), log=True)
+        factor = _FACTORS.get(kind, 10.0)
+        return Space(kind="float", low=_rounded(number / factor), high=_rounded(number * factor), log=True)
     low, high = max(1, number // 4), number * 4
     return Space(kind="int", low=low, high=high, log=high >= 8 * low)
 
@@ -146,7 +151,7 @@ def _from_constraints(place: Place, allowed: Allowed) -> tuple[Space, str] | Non
     if isinstance(value, str) or (value is None and allowed.options):
         if isinstance(value, str) and value not in allowed.options:
             return None
-        if isinstance(value, str) and allowed.intervals and len(allowed.options) == 1:
+        if isinstance(value, str) and allowed.intervals:
             options = (*options, *_numeric_examples(place.name, allowed))
         return (_choices(options, value), reason) if len(options) > 1 else None
     if value is None and allowed.intervals:
@@ -158,9 +163,9 @@ def _from_constraints(place: Place, allowed: Allowed) -> tuple[Space, str] | Non
 
 
 _EXAMPLES: dict[str, tuple[Scalar, ...]] = {
-    "max_depth": (4, 6, 8, 12, 20), "max_leaf_nodes": (16, 31, 64, 128), "max_features": (0.3, 0.5, 0.8, 1.0), "gamma": (0.01, 0.03, 0.1, 0.3, 1.0),
-    "max_samples": (0.5, 0.7, 0.9), "n_iter_no_change": (5, 10, 20), "l1_ratio": (0.1, 0.5, 0.9), "shrinkage": (0.1, 0.3, 0.5, 0.9),
-    "length_scale": (0.3, 1.0, 3.0), "n_init": (4, 10), "alpha": (0.1, 1.0, 10.0),
+    "max_depth": (4, 6, 8, 12, 20), "max_leaf_nodes": (16, 31, 64, 128), "max_features": (0.3, 0.5, 0.8),
+    "gamma": (0.01, 0.03, 0.1, 0.3, 1.0), "max_samples": (0.5, 0.7, 0.9), "l1_ratio": (0.1, 0.5, 0.9),
+    "shrinkage": (0.1, 0.3, 0.5, 0.9), "n_init": (4, 10), "alpha": (0.1, 1.0, 10.0),
 }  # fmt: skip
 
 

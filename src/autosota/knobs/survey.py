@@ -16,12 +16,17 @@ from autosota.knobs.vocabulary import is_forbidden, is_protocol_call, is_protoco
 from autosota.records import Commands, Constraint, MetricSpec, Zones
 
 _ASIDE = re.compile(
-    r"(?:^|/)(?:\.[^/]+|tests?|docs?|testing|examples?/data|node_modules|build|dist|site-packages|venv|env|__pycache__|data|datasets|results?|outputs?|"
-    r"logs?|notebooks?|checkpoints?)/|(?:^|/)(?:setup|conftest|noxfile|fabfile|versioneer|conf|test_[^/]*|[^/]*_test)\.py$|"
-    r"(?:^|/)(?:pyproject|poetry|uv|autosota|rustfmt|Cargo|Pipfile)\.(?:toml|lock)$|(?:^|/)(?:setup|tox|pytest|mypy|alembic|logging|buildout|pylintrc)\.(?:cfg|ini|conf)$|"
-    r"(?:^|/)(?:package|package-lock|tsconfig|composer|metrics|results|vercel|renovate|manifest)\.json$|(?:^|/)(?:docker-compose|mkdocs|environment|conda|"
-    r"codecov|_config|readthedocs|appveyor|CITATION|pre-commit-config)[^/]*\.ya?ml$|\.ipynb$"
+    r"(?:^|/)(?:\.[^/]+|tests?|docs?|testing|node_modules|build|dist|site-packages|venv|env|__pycache__|data|datasets|results?|outputs?|"
+    r"logs?|notebooks?|checkpoints?)/"
+    r"|(?:^|/)(?:setup|conftest|noxfile|fabfile|versioneer|conf|test_[^/]*|[^/]*_test)\.py$"
+    r"|(?:^|/)(?:pyproject|poetry|uv|autosota|rustfmt|Cargo|Pipfile)\.(?:toml|lock)$"
+    r"|(?:^|/)(?:setup|tox|pytest|mypy|alembic|logging|buildout|pylintrc)\.(?:cfg|ini|conf)$"
+    r"|(?:^|/)(?:package|package-lock|tsconfig|composer|metrics|results|vercel|renovate|manifest)\.json$"
+    r"|(?:^|/)(?:docker-compose|mkdocs|environment|conda|codecov|_config|readthedocs|appveyor|CITATION|pre-commit-config)[^/]*\.ya?ml$"
 )
+"""Tests, docs, data, set-up and tools' own settings."""
+_LIBRARY = ("shuffle", "validation_fraction", "average", "bootstrap")
+"""Names that elsewhere belong to the protocol, but not as parameters of an estimator."""
 
 
 @dataclass
@@ -40,7 +45,7 @@ class Survey:
 
 
 def take(tree: Mapping[str, bytes], zones: Zones) -> Survey:
-    """Read the files the evaluation reaches; where that is not known, all source and configuration files but tests, docs and set-up."""
+    """Read the files the evaluation reaches; where that is unknown, all source and configuration but tests, docs and set-up."""
     survey = Survey()
     reached = set(zones.reached)
     for file in sorted(tree):
@@ -130,7 +135,7 @@ class Rules:
 
 def is_tunable(place: Place, survey: Survey, *, library: bool) -> bool:
     """Is it a value of the method that takes effect? `library`: the callee declares its parameters (scikit-learn)."""
-    if not place.plain or (is_forbidden(place.name) and not (library and place.name in ("shuffle", "validation_fraction"))):
+    if not place.plain or (is_forbidden(place.name) and not (library and place.name in _LIBRARY)):
         return False
     if place.kind in PYTHON:
         return _takes_effect(place, survey) and _is_method(place, survey, library)

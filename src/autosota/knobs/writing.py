@@ -38,13 +38,16 @@ def write(tree: Mapping[str, bytes], setting: Mapping[str, Scalar]) -> tuple[Cha
 
 
 def value(tree: Mapping[str, bytes], file: str, key: str) -> Scalar:
-    """The effective value at a dotted key: in YAML, TOML, JSON or INI, or in Python a module or class constant, an option's default,
-    a dataclass field or a parameter's default. Where a key occurs twice, the last one counts. Raises KeyError if it is absent."""
+    """The effective value at a dotted key. Raises KeyError if it is absent.
+
+    In YAML, TOML, JSON or INI, or in Python a module or class constant, an option's default, a dataclass field or a parameter's
+    default. Where a key occurs twice, the last one counts.
+    """
     return _at_key(tree, file, key).value
 
 
 def write_key(tree: Mapping[str, bytes], file: str, key: str, value: Scalar) -> Change:
-    """Put a value at a dotted key as `value` finds it. Raises KeyError if it is absent, UsageError if it cannot be written there."""
+    """Put a value at a dotted key as `value` finds it. Raises KeyError if absent, UsageError if it cannot be written there."""
     place = _at_key(tree, file, key)
     text, _ = _read(tree, file, key)
     return Change(path=file, content=_rewritten(file, text, [(place, value)]))
