@@ -84,6 +84,7 @@ def replicate(parts: Parts) -> tuple[Case, Workspace]:
     parts.progress.baseline(
         primary, mean=baseline.mean.get(primary.name), noise=baseline.noise.get(primary.name), runs=len(baseline.measurements)
     )
+    parts.progress.evaluated(len(baseline.measurements))
     for note in baseline.notes:
         parts.progress.note(note)
     packages = {package.name: package.version for package in environment.recipe.packages}

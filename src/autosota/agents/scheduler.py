@@ -117,22 +117,20 @@ class Scheduler:
         self.history = sorted(self.store.experiments(), key=lambda experiment: experiment.number)
         self.ideas = {idea.id: idea for idea, verdict in self.store.ideas() if verdict is None or verdict.status != "rejected"}
         self._measure_baseline()
-        try:
-            while (reason := self._spent(budget)) is None or self._running:
-                if reason is not None or len(self._running) >= self.engine.workers:
-                    self._collect()
-                    continue
-                choice = self._choose()
-                if isinstance(choice, Stop):
-                    reason = choice.reason
-                    break
-                if isinstance(choice, Wait):
-                    self._collect()
-                else:
-                    self._start(choice, budget)
-        finally:
-            while self._running:
+        while (reason := self._spent(budget)) is None or self._running:
+            if reason is not None or len(self._running) >= self.engine.workers:
                 self._collect()
+                continue
+            choice = self._choose()
+            if isinstance(choice, Stop):
+                reason = choice.reason
+                break
+            if isinstance(choice, Wait):
+                self._collect()
+            else:
+                self._start(choice, budget)
+        while self._running:
+            self._collect()
         return reason or "nothing left to try"
 
     def _choose(self) -> Try | Wait | Stop:
@@ -308,20 +306,30 @@ class Scheduler:
 
         pending = [self.engine.submit(job(seed)) for seed in self.seeds]
         found = [measurement for item in pending for measurement in item.result()]
+        self.progress.evaluated(len(found))
         self._baseline = {measurement.seed: measurement for measurement in found if measurement.ok}
 
     def _baseline_on(self, seeds: Sequence[int]) -> list[Measurement]:
         return [self._baseline[seed] for seed in seeds if seed in self._baseline]
 
     def _scores(self, number: int) -> dict[int, float]:
-        """Seed → primary metric of an experiment; of the baseline where the experiment was never measured."""
+        """Seed → what the state of experiment `number` is expected to score with it.
+
+        Half the seed's own run, half the mean of all runs known: the run alone would be a lucky or unlucky opponent where seeds
+        do not pair (the candidate draws its random numbers differently), the mean alone would waste the pairing where they do.
+        """
+        name = self._metric.name
         if number:
-            experiment = self._experiment(number)
-            return {trial.seed: trial.values[self._metric.name] for trial in experiment.measurements if trial.values}
-        return {seed: measurement.values[self._metric.name] for seed, measurement in self._baseline.items()}
+            values = {trial.seed: trial.values[name] for trial in self._experiment(number).measurements if trial.values}
+            known = list(values.values())
+        else:
+            values = {seed: measurement.values[name] for seed, measurement in self._baseline.items()}
+            noise = self.case.baseline.measurements if self.case.baseline else ()
+            known = [*values.values(), *(measurement.values[name] for measurement in noise if measurement.ok)]
+        return {seed: (value + fmean(known)) / 2 for seed, value in values.items()}
 
     def _gain(self, measurements: Sequence[Measurement], opponent: Mapping[int, float]) -> float:
-        """Mean paired gain over the seeds both have; against the opponent's mean on a seed it lacks."""
+        """Mean gain over what the opponent is expected to score on the same seeds; its mean on a seed it lacks."""
         if not opponent:
             return 0.0
         mean = fmean(opponent.values())
