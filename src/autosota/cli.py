@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from autosota import __version__
 from autosota.errors import AutosotaError, UsageError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 GRADE_CODES = {"CONFIRMED": 0, "DISCLOSE": 0, None: 0, "REJECTED": 5, "UNCONFIRMED": 6, "SUGGESTIVE": 6, "REVIEW": 7}
 """Exit codes of `audit` and `verify` (contract, section 2)."""
+_GRACE = 20
+"""Seconds an interrupted command has to end its processes and write what it knows."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,27 +34,63 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in words
+    _tolerate_streams()
     try:
         options = _parser().parse_args(words)
         as_json = getattr(options, "json", False)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if arguments is None:
+            _listen_for_signals()
         return int(options.call(options))
     except AutosotaError as error:
         return _fail(error.kind, error.message, error.hint, error.exit_code, as_json)
     except KeyboardInterrupt:
         return _fail("interrupted", "interrupted; what finished is saved", "run the same command again to go on", 130, as_json)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 def _fail(kind: str, message: str, hint: str, code: int, as_json: bool) -> int:
     if as_json:
-        print(json.dumps({"error": {"kind": kind, "message": message, "hint": hint}}))
-    print(f"autosota: {message}", file=sys.stderr)
-    if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        _say(json.dumps({"error": {"kind": kind, "message": message, "hint": hint}}), sys.stdout)
+    _say(f"autosota: {message}" + (f"\nhint: {hint}" if hint else ""), sys.stderr)
     return code
+
+
+def _say(text: str, stream: TextIO) -> None:
+    """Print; a reader that has gone does not change how the command ends."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _tolerate_streams() -> None:
+    """Closed standard streams lead nowhere, and characters that a terminal lacks are replaced."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, this one
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115 - as long-lived as the process
+        elif number and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _listen_for_signals() -> None:
+    """SIGTERM and a closed terminal end a command as Ctrl-C does: the first with what is needed, a second one at once."""
+
+    def leave(number: int, frame: object) -> None:
+        os._exit(130)
+
+    def interrupt(number: int, frame: object) -> None:
+        for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+            signal.signal(other, leave)
+        signal.alarm(_GRACE)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
 
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -292,7 +331,7 @@ def _plain(result: Result) -> dict[str, Any]:
 
 
 def _print(options: argparse.Namespace, data: Any, text: str) -> None:
-    print(json.dumps(data, ensure_ascii=False) if options.json else text)
+    _say(json.dumps(data) if options.json else text, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -69,18 +69,33 @@ def run(flags: dict[str, Any], *, out: Path | None, live: Progress, until: str =
         grown = write_config(parts.store, resolved)
         if until == "run" and parts.store.result() is not None and not grown:
             return Outcome(parts.store, 0)
-        try:
+        with _reported(parts):
             case, workspace = pipeline.replicate(parts)
             code = 3 if case.baseline is not None and case.baseline.reproduced == "no" else 0
             if until == "run" and (code == 0 or resolved.config.from_here):
                 pipeline.optimize(parts, case, workspace)
                 code = 0
             workspace.close()
-        finally:
-            conclusion.add_seconds(parts.store, time.monotonic() - parts.started)
-            if parts.store.task() is not None:
-                report.write(parts.store)
         return Outcome(parts.store, code)
+
+
+@contextmanager
+def _reported(parts: pipeline.Parts) -> Iterator[None]:
+    """However the run ends, its time is added up and its report written; what went wrong first is what is raised."""
+    try:
+        yield
+    except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
+        try:
+            _report(parts)
+        finally:
+            raise error
+    _report(parts)
+
+
+def _report(parts: pipeline.Parts) -> None:
+    conclusion.add_seconds(parts.store, time.monotonic() - parts.started)
+    if parts.store.task() is not None:
+        report.write(parts.store)
 
 
 def task_file(flags: dict[str, Any], live: Progress) -> str:
@@ -105,6 +120,7 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
     scratch = _scratch(folder)
     executor = sandboxes.open_executor(settings.sandbox, scratch)
     live.note(f"sandbox: {executor.name}" + ("" if executor.isolated else ", no isolation: nothing can be confirmed"))
+    sandboxes.resume()
     engine = LocalEngine(settings.workers)
     cache = config.cache_folder()
     fix = Fix(config.state_folder() / "failures.sqlite")
@@ -117,6 +133,9 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
             make_workspace=lambda path: Workspace(folder / store.HISTORY, path, exclude=_excluded(folder, path)),
             scratch=scratch / "exports", site_packages=site_packages, started=time.monotonic(),
         )  # fmt: skip
+    except BaseException:
+        sandboxes.interrupt()
+        raise
     finally:
         engine.close()
         shutil.rmtree(scratch, ignore_errors=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autosota import items, metrics
+from autosota.errors import StageError
 from autosota.ports import Command, Execution, Executor, Limits, Sandbox, Tree
 from autosota.records import Change, Environment, Measurement, MetricSpec, Mount, Purpose
 from autosota.store import ITEMS, Store, digest
@@ -88,7 +89,10 @@ class Evaluation:
     # ── the two entries ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def measure(self, commit: str, seed: int, purpose: Purpose, *, arm: str = "") -> Measurement:
-        """Run once and append to the ledger; a finished measurement of the same content is returned, never repeated."""
+        """Run once and append to the ledger; a finished measurement of the same content is returned, never repeated.
+
+        Raises StageError where it was interrupted: that says nothing about the candidate, so it is not recorded.
+        """
         if self._store is None:
             raise TypeError("measure needs a store")
         finished = self._store.finished(commit, seed, purpose, arm)
@@ -96,6 +100,8 @@ class Evaluation:
             return finished
         attempt = self.attempt(commit, seed)
         execution = attempt.execution
+        if execution.ended == "stopped":
+            raise StageError("an evaluation was interrupted", "run the same command again to go on")
         if attempt.items is not None and purpose == "confirm":
             self._items_file(commit, seed).write_bytes(attempt.items)
         measurement = Measurement(

@@ -14,8 +14,10 @@ from autosota.errors import MachineError, UsageError
 from autosota.ports import Executor
 from autosota.sandboxes.bubblewrap import BubblewrapExecutor
 from autosota.sandboxes.landlock import LandlockExecutor
+from autosota.sandboxes.limits import interrupt, resume
 from autosota.sandboxes.local import LocalExecutor
 
+__all__ = ["Capability", "capabilities", "executors", "interrupt", "open_executor", "resume"]
 _Maker = type[BubblewrapExecutor] | type[LandlockExecutor] | type[LocalExecutor]
 _MAKERS: Mapping[str, _Maker] = {"bubblewrap": BubblewrapExecutor, "landlock": LandlockExecutor, "local": LocalExecutor}
 """Best first."""

@@ -100,6 +100,22 @@ def supervise(started: Started, command: Command, stop: int) -> Outcome:
     return watch.outcome()
 
 
+_interrupted, _interrupting = os.pipe()
+os.set_blocking(_interrupted, False)
+
+
+def interrupt() -> None:
+    """End every command that this process supervises, and those it starts from now on, as "stopped"."""
+    os.write(_interrupting, b"x")
+
+
+def resume() -> None:
+    """Commands run again after `interrupt`."""
+    with contextlib.suppress(BlockingIOError):
+        while os.read(_interrupted, 64):
+            continue
+
+
 class _Watch:
     def __init__(self, started: Started, command: Command, stop: int) -> None:
         self.started, self.command, self.limits = started, command, command.limits
@@ -119,8 +135,9 @@ class _Watch:
             os.set_blocking(descriptor, False)
             self.selector.register(descriptor, selectors.EVENT_READ)
         self.selector.register(self.process, selectors.EVENT_READ)
-        self.selector.register(stop, selectors.EVENT_READ)
-        self.stop = stop
+        self.stops = (stop, _interrupted)
+        for descriptor in self.stops:
+            self.selector.register(descriptor, selectors.EVENT_READ)
 
     def follow(self) -> None:
         """Until the tree's first process is gone or a limit is reached."""
@@ -132,7 +149,7 @@ class _Watch:
             for key, _ in self.selector.select(max(0.0, wake - now)):
                 if key.fd == self.process:
                     return
-                if key.fd == self.stop:
+                if key.fd in self.stops:
                     self.ended = "stopped"
                     return
                 self.read(key.fd)
@@ -201,7 +218,8 @@ class _Watch:
     def finish(self) -> None:
         """End everything, read what is left in the pipes."""
         self.seconds = time.monotonic() - self.begun
-        self.selector.unregister(self.stop)
+        for descriptor in self.stops:
+            self.selector.unregister(descriptor)
         try:
             if self.ended != "exit":
                 self.usage = self.started.gauge.read()
