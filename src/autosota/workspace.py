@@ -22,6 +22,8 @@ CACHES = frozenset({"__pycache__", ".git", ".hg", ".svn", ".ipynb_checkpoints", 
 """Folders that never travel."""
 _WHO = b"autosota <autosota@localhost> 946684800 +0000"
 _CANDIDATE = b'commit refs/heads/candidate\nmark :1\ncommitter %s\ndata 9\ncandidate\nM 040000 %s ""\n'
+_REMEMBERED = 64
+"""Differences kept in memory."""
 _HUGE = 256 * 2**20
 
 
@@ -33,6 +35,8 @@ class Workspace:
         self.folder = folder
         self.repository = repository
         self._exclude = tuple(os.fsencode(path) for path in exclude)
+        self._roots: dict[str, bytes] = {}
+        self._known_changes: dict[tuple[str, str], tuple[Change, ...]] = {}
         self._blobs = _Blobs(self._git_environment())
         if not (folder / "HEAD").exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -112,8 +116,7 @@ class Workspace:
 
     def commit(self, parent: str, changes: Sequence[Change], message: str = "candidate") -> str:
         """Commit `parent`'s content with `changes`. The message is not part of the identity. Raises StageError on a bad path."""
-        root = self._git("rev-parse", f"{parent}^{{tree}}").strip()
-        stream = [_CANDIDATE % (_WHO, root)]
+        stream = [_CANDIDATE % (_WHO, self._root(parent))]
         for change in changes:
             path = os.fsencode(_safe(change.path))
             stream.append(
@@ -141,6 +144,20 @@ class Workspace:
         """The whole difference from `base` to `commit`, sorted by path."""
         if base == commit:
             return ()
+        known = self._known_changes.get((base, commit))
+        if known is None:
+            known = self._known_changes[base, commit] = self._compare(base, commit)
+            if len(self._known_changes) > _REMEMBERED:
+                self._known_changes.pop(next(iter(self._known_changes)))
+        return known
+
+    def _root(self, commit: str) -> bytes:
+        """The tree object of a commit."""
+        if commit not in self._roots:
+            self._roots[commit] = self._git("rev-parse", f"{commit}^{{tree}}").strip()
+        return self._roots[commit]
+
+    def _compare(self, base: str, commit: str) -> tuple[Change, ...]:
         fields = self._git("diff-tree", "-r", "-z", "--no-renames", base, commit).split(b"\0")
         found = []
         for index in range(0, len(fields) - 1, 2):
