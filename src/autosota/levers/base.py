@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 from packaging.version import InvalidVersion, Version
 
@@ -23,6 +23,7 @@ _ASIDE = re.compile(
     r"(^|/)(tests?|testing|docs?|notebooks?|node_modules|site-packages|\.venv|venv|env|build|dist|\.[^/]+)/|(^|/)(conftest|setup|test_[^/]*|[^/]*_test)\.py$"
 )
 _MOST_FILES = 400
+T = TypeVar("T")
 
 
 class Lever(Protocol):
@@ -69,6 +70,7 @@ class View:
         self._zones = zones
         self._packages = {name.lower().replace("_", "-"): version for name, version in (packages or {}).items()}
         self._parsed: dict[str, Source | None] = {}
+        self._made: dict[str, object] = {}
 
     def source(self, path: str) -> Source | None:
         """A parsed file, None if it is absent or cannot be read."""
@@ -80,6 +82,12 @@ class View:
     def paths(self) -> tuple[str, ...]:
         """Every path of the tree."""
         return tuple(self._tree)
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """What `make` gives, computed once for this view; `key` names it."""
+        if key not in self._made:
+            self._made[key] = make()
+        return cast("T", self._made[key])
 
     def raw(self, path: str) -> bytes:
         """A file's bytes, empty if absent."""
@@ -140,7 +148,7 @@ class View:
 
     def mentions(self, pattern: re.Pattern[str]) -> bool:
         """Does a file the evaluation reads match? False when applying a site already detected."""
-        return self.guarded and any(pattern.search(source.text) for source in self.sources)
+        return self.guarded and self.once(pattern.pattern, lambda: any(pattern.search(source.text) for source in self.sources))
 
 
 class PythonLever:

@@ -11,7 +11,7 @@ from autosota.levers.loops import loops
 from autosota.levers.source import Edits, Source
 from autosota.records import Level, Risk, Scope
 
-_HAS = re.compile(r"clip_grad|clip_norm|np\.clip\(\s*(d|g)|max_norm|grad_clip|clipnorm", re.IGNORECASE)
+_HAS = re.compile(r"clip_grad|clip_norm|np\.clip\(\s*(d|g)|max_norm|grad_clip|clipnorm|min\(1\.0, 5\.0", re.IGNORECASE)
 _UNSTABLE = re.compile(r"LSTM|GRU|RNN|Transformer|attention|recurrent|h_prev|policy|actor", re.IGNORECASE)
 
 

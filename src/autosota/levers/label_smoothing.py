@@ -30,9 +30,9 @@ class LabelSmoothing(PythonLever):
     def places(self, source: Source, view: View) -> Iterator[Place]:
         if "smoothing" in source.text:
             return
-        if view.at_least("torch", "1.10"):
+        if view.at_least("torch", "1.10") and re.search("cross_?entropy", source.text, re.IGNORECASE):
             yield from self._torch(source)
-        for node in source.walk():
+        for node in source.walk() if re.search(r"\.(eye|identity)\(", source.text) else ():
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield from self._one_hot(source, node)
 

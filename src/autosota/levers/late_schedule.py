@@ -42,8 +42,10 @@ class LateSchedule(PythonLever):
     )
 
     def places(self, source: Source, view: View) -> Iterator[Place]:
-        total = _total(view)
+        total = view.once("late_schedule.total", lambda: _total(view))
         if total is None:
+            return
+        if not any(name in source.text for name in _PATIENCE):
             return
         for call in source.calls():
             name = source.name(call.func).rsplit(".", 1)[-1]

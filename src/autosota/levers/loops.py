@@ -19,7 +19,8 @@ RATE = re.compile(
 )
 _EPOCH = re.compile(r"epoch|iter|step|round|gen|sweep|pass|^(t|it|i|_)$", re.IGNORECASE)
 _SCHEDULED = re.compile(
-    r"sched|anneal|cosine|warm_?up|(?:lr|rate|eta|alpha|step)_?decay|decay_?(?:lr|rate|steps|epochs)|lr_t\b", re.IGNORECASE
+    r"sched|anneal|cooldown|initial_(?:rate|lr)|cosine|warm_?up|(?:lr|rate|eta|alpha|step)_?decay|decay_?(?:lr|rate|steps|epochs)|lr_t\b",
+    re.IGNORECASE,
 )
 
 
@@ -110,7 +111,7 @@ def _factor(text: str) -> str:
     return text if re.fullmatch(r"[\w.]+(\([^()]*\)|\[[^\[\]]*\])?", text) else f"({text})"
 
 
-def rate_like(source: Source, node: ast.AST) -> bool:
+def rate_like(node: ast.AST) -> bool:
     """Is the expression called like a learning rate: a name, an attribute, or an item under such a key?"""
     if isinstance(node, ast.Name):
         return bool(RATE.match(node.id))
@@ -122,17 +123,20 @@ def rate_like(source: Source, node: ast.AST) -> bool:
 
 
 def factors(node: ast.expr) -> list[tuple[ast.expr, bool]]:
-    """The factors of a product, each with whether it divides; a sign counts as no factor."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
-        right = [(each, divides != isinstance(node.op, ast.Div)) for each, divides in factors(node.right)]
-        return [*factors(node.left), *right]
+    """The factors of a product, each with whether it divides; a sign counts as no factor. What stands in brackets on the right is
+    one factor, unless a learning rate is in it; so is the right side of a matrix product."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult):
+        right = [(node.right, False)] if isinstance(node.op, ast.MatMult) else factors(node.right)
+        if not any(rate_like(each) for each, _ in right):
+            right = [(node.right, False)]
+        return [*factors(node.left), *((each, divides != isinstance(node.op, ast.Div)) for each, divides in right)]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return factors(node.operand)
     return [(node, False)]
 
 
 def _negated(node: ast.expr) -> bool:
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult):
         node = node.left
     return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
 
@@ -153,7 +157,7 @@ def update_of(source: Source, statement: ast.AST) -> Update | None:
     if not isinstance(target, ast.Name | ast.Attribute | ast.Subscript):
         return None
     parts = factors(amount)
-    rates = [node for node, divides in parts if not divides and rate_like(source, node)]
+    rates = [node for node, divides in parts if not divides and rate_like(node)]
     if len(rates) != 1 or len(parts) < 2:
         return None
     rest = [(node, divides) for node, divides in parts if node is not rates[0]]
@@ -189,7 +193,7 @@ def scheduled(loop: Loop) -> bool:
     stored = (
         each for each in ast.walk(loop.node) if isinstance(each, ast.Name | ast.Attribute) and isinstance(each.ctx, ast.Store)
     )
-    return any(rate_like(loop.source, each) for each in stored)
+    return any(rate_like(each) for each in stored)
 
 
 def scheduled_text(text: str) -> bool:

@@ -130,13 +130,13 @@ class RateCooldown(PythonLever):
         """Is it a learning rate handed to a function that is not a display?"""
         parent = source.parents.get(node)
         call = source.parents.get(parent) if isinstance(parent, ast.keyword) else parent
-        if not isinstance(call, ast.Call) or not rate_like(source, node) or not isinstance(getattr(node, "ctx", None), ast.Load):
+        if not isinstance(call, ast.Call) or not rate_like(node) or not isinstance(getattr(node, "ctx", None), ast.Load):
             return False
         return source.name(call.func).rsplit(".", 1)[-1] not in ("print", "info", "debug", "format", "append", "log", "write")
 
 
 def _is_load(source: Source, node: ast.AST) -> bool:
-    return rate_like(source, node) and isinstance(getattr(node, "ctx", None), ast.Load)
+    return rate_like(node) and isinstance(getattr(node, "ctx", None), ast.Load)
 
 
 def _is_sgd(call: ast.Call) -> bool:

@@ -62,7 +62,7 @@ class UnpassedArgument(PythonLever):
     )
 
     def places(self, source: Source, view: View) -> Iterator[Place]:
-        accepted = signatures(view)
+        accepted = view.once("signatures", lambda: signatures(view))
         for node in source.walk():
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield from self._in_function(source, node, accepted)

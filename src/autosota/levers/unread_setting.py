@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import partial
 
 import yaml
 
@@ -35,7 +36,7 @@ class UnreadSetting(PythonLever):
     )
 
     def places(self, source: Source, view: View) -> Iterator[Place]:
-        accepted = signatures(view)
+        accepted = view.once("signatures", lambda: signatures(view))
         for call in source.calls():
             if spreads(call):
                 continue
@@ -60,17 +61,27 @@ class UnreadSetting(PythonLever):
         found: dict[str, str] = {}
         for argument in [*call.args, *(each.value for each in call.keywords)]:
             if isinstance(argument, ast.Attribute) and not source.segment(argument.value).endswith("self"):
-                owner, fields = source.segment(argument.value), _fields(view).get(argument.attr, frozenset())
+                owner, fields = (
+                    source.segment(argument.value),
+                    view.once("fields", lambda: _fields(view)).get(argument.attr, frozenset()),
+                )
             elif (
                 isinstance(argument, ast.Subscript)
                 and isinstance(argument.slice, ast.Constant)
                 and isinstance(argument.slice.value, str)
             ):
-                owner, fields = source.segment(argument.value), _keys(view).get(argument.slice.value, frozenset())
+                owner, fields = (
+                    source.segment(argument.value),
+                    view.once("keys", lambda: _keys(view)).get(argument.slice.value, frozenset()),
+                )
             else:
                 continue
             for parameter in missing:
-                if parameter in fields and parameter not in found and not _read(view, parameter):
+                if (
+                    parameter in fields
+                    and parameter not in found
+                    and not view.once(f"read {parameter}", partial(_read, view, parameter))
+                ):
                     found[parameter] = (
                         f"{owner}.{parameter}" if isinstance(argument, ast.Attribute) else f'{owner}["{parameter}"]'
                     )

@@ -11,7 +11,9 @@ from autosota.levers.loops import has_activation, loops
 from autosota.levers.source import Edits, Source
 from autosota.records import Level, Risk, Scope
 
-_HAS = re.compile(r"weight_?decay|\bwd\b|l2|_reg\b|\breg(ularization)?\b|lambda_|\blam\b|ridge|penalty", re.IGNORECASE)
+_HAS = re.compile(
+    r"weight_?decay|\bwd\b|l2|_reg\b|\breg(ularization)?\b|lambda_|\blam\b|ridge|penalty|\*= 1\.0 - 1e-4", re.IGNORECASE
+)
 _MATRIX = re.compile(r"(^|[._])(w\d*|weights?\d*|kernel\d*|theta|v\d)$|^W|\.W", re.IGNORECASE)
 
 
