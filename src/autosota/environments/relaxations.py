@@ -167,6 +167,7 @@ def _other_python(state: State, text: str, alternatives: Sequence[Interpreter]) 
 
 
 def build_source(state: State, text: str, build: Build | None, *, compiled: bool) -> bool:
+    """Build, in the sandbox, what uv's message `text` says has no wheel; True where that adds one."""
     if build is None:
         return False
     for match in re.finditer(r"([A-Za-z0-9][\w.-]*?)((?:[<>=!~]=?[^\s,]+,?)*) (?:has|have) no usable wheels", text):

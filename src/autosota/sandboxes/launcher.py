@@ -24,6 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
+    """Read the specification, run the command, end its tree, report."""
     specification_fd, status_fd = int(sys.argv[1]), int(sys.argv[2])
     parent = os.getppid()
     _libc.prctl(_SET_SUBREAPER, 1, 0, 0, 0)
