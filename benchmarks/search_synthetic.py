@@ -1,11 +1,12 @@
-"""How quickly a search space of 20 knobs, three of which matter, is improved: our proposers beside plain Optuna and random search.
+"""How quickly a space of 20 knobs, three of which matter, is improved: our searches beside plain Optuna and random search.
 
-    OMP_NUM_THREADS=1 python benchmarks/search_synthetic.py [--problems 40] [--budget 25] [--knobs 20] [--methods leap,tpe,…]
+    OMP_NUM_THREADS=1 python benchmarks/search_synthetic.py [--problems 20] [--budget 25] [--knobs 20] [--methods leap,greedy]
 
-Objectives are drawn at random: log-shaped bowls with the optimum off the default values ("bowl"), the same with a cliff beyond which
-training fails ("cliff"), with interacting knobs ("ridge"), and with defaults that are nearly right ("tuned"). Every evaluation is noisy.
-Printed is the share of the possible gain that the best-measured setting really has (noise taken off), the median and quartiles over
-problems. Plain Optuna gets the same ranges and the defaults as its first point, as a person would set it up by hand.
+Objectives are drawn at random: log-shaped bowls with the optimum off the default values ("bowl"), the same with a cliff beyond
+which training fails ("cliff"), with two interacting knobs ("ridge"), and with defaults nearly right ("tuned"). Three knobs
+have weights 1, 0.5 and 0.25; four of weight 0.4 are best as they are; the rest hardly matters. Every evaluation is noisy (5 % of
+the possible gain). Printed is the share of the possible gain that the best-measured setting really has. Plain Optuna
+gets the same ranges and the defaults as its first point, as a person would set it up by hand.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from autosota.search.exploration import explore
 from autosota.search.lineage import Lineage
 
 FAMILIES = ("bowl", "cliff", "ridge", "tuned")
-_NAMES = ("lr", "weight_decay", "alpha", "C", "gamma", "sigma", "tol", "clip", "temperature", "epsilon", "dropout", "momentum", "subsample",
-          "label_smoothing", "epochs", "hidden", "n_estimators", "batch_size", "use_bias", "activation")  # fmt: skip
+_NAMES = ("lr", "weight_decay", "alpha", "C", "gamma", "sigma", "tol", "clip", "temperature", "epsilon", "dropout", "momentum",
+          "subsample", "label_smoothing", "epochs", "hidden", "n_estimators", "batch_size", "use_bias", "activation")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ def knobs(count: int) -> tuple[Knob, ...]:
 
 
 def problem(family: str, seed: int, count: int) -> Problem:
-    """Three knobs with weights 1, 0.5 and 0.25, optima up to 0.45 of a range away from the defaults; up to four with weight 0.4 that are
-    best as they are; the others 0.01 each."""
+    """Three knobs matter, with optima up to 0.45 of a range away from the defaults; four more are best as they are."""
     generator = random.Random(f"{family}|{seed}")
     space = knobs(count)
     places = [encode(knob, knob.value) for knob in space]
@@ -121,7 +121,7 @@ def problem(family: str, seed: int, count: int) -> Problem:
 
 
 def ours(method: str, task: Problem, budget: int, seed: int) -> list[float]:
-    """True gain of the best-measured setting after each evaluation, for a proposer of ours within the scheduler's acceptance rule."""
+    """True gain of the best-measured setting after each evaluation, for a search of ours with the scheduler's acceptance rule."""
     generator = random.Random(f"noise|{seed}")
     idea = Idea(id="space", title="", level="PARAM", scope="meso", risk="low", priority=1.0, rationale="", knobs=task.knobs)
     propose, history, curve = proposer(method), [], []
@@ -144,7 +144,8 @@ def ours(method: str, task: Problem, budget: int, seed: int) -> list[float]:
             truth[number], measured[number] = value, value + generator.gauss(0, task.noise)
             gain = measured[number] - measured[parent]
             status = "improved" if gain > task.noise else "not_improved"
-        history.append(Experiment(number=number, parent=parent, idea="space", title="", level="PARAM", step=1, setting=choice.setting,
+        history.append(Experiment(number=number, parent=parent, idea="space", title="", level="PARAM", step=1,
+                                  setting=choice.setting,
                                   status=status, commit="c", score=measured.get(number), gain=gain))  # type: ignore[arg-type]  # fmt: skip
         curve.append(truth[max(measured, key=lambda key: measured[key])] / task.top)
     return curve + [curve[-1]] * (budget - len(curve))
@@ -197,7 +198,8 @@ def main() -> None:
     early = min(10, arguments.budget)
     families = arguments.families.split(",")
     print(
-        f"median share of the possible gain after {early} | {arguments.budget} evaluations, {arguments.knobs} knobs, {arguments.problems} problems"
+        f"median share of the possible gain after {early} | {arguments.budget} evaluations, "
+        f"{arguments.knobs} knobs, {arguments.problems} problems"
     )
     print(f"{'':16s}" + "".join(f"{family:>16s}" for family in families) + f"{'all (quartiles)':>26s}")
     for method in arguments.methods.split(","):

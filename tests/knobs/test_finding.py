@@ -261,7 +261,8 @@ def site_packages(tmp_path: Path) -> Path:
 
 
 def test_declared_constraints_of_scikit_learn_are_read_from_source(site_packages: Path) -> None:
-    code = b"import sklearn.svm as s\ndef evaluate():\n    return s.SVC(gamma='scale', shrinking=True, tol=1e-3, random_state=0)\nevaluate()\n"
+    call = b"s.SVC(gamma='scale', shrinking=True, tol=1e-3, random_state=0)"
+    code = b"import sklearn.svm as s\ndef evaluate():\n    return " + call + b"\nevaluate()\n"
     all_knobs = found({"m.py": code}, site_packages=site_packages)
     assert set(all_knobs) == {f"m.py::keyword:evaluate.s.SVC.{name}" for name in ("gamma", "shrinking", "tol", "C", "kernel")}
     kernel = all_knobs["m.py::keyword:evaluate.s.SVC.kernel"]
@@ -282,7 +283,8 @@ HOSTILE = {
     "deep.py": b"x = " + b"(" * 5000 + b")" * 5000,
     "sum.py": b"x = " + b"+".join([b"1"] * 20000), "nested.py": b"".join(b" " * i + b"if x:\n" for i in range(120)),
     "big.py": b"x = 1\n" * 300_000, "huge.py": b"LR = 10 ** 10 ** 10 ** 10\nprint(LR)\n", "nan.py": b"LR = 1e999\nprint(LR)\n",
-    "bomb.yaml": b"a: &a [x, x]\n" + b"".join(b"%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(20)),
+    "bomb.yaml": b"a: &a [x, x]\n"
+    + b"".join(b"%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(20)),
     "loop.yaml": b"a: &a\n  b: *a\n", "tag.yaml": b"lr: !!python/object/apply:os.system ['false']\n",
     "two.yaml": b"lr: 0.1\n---\nlr: 0.2\n",
     "deep.yaml": b"[" * 5000, "deep.json": b"[" * 100_000, "tabs.yaml": b"a:\n\t- b\n", "bad.json": b'{"lr": }',

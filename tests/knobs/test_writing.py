@@ -93,8 +93,10 @@ def test_formatting_and_comments_stay() -> None:
 
 def test_what_was_written_is_what_the_languages_read() -> None:
     setting: dict[str, Scalar] = {
-        "s.toml::toml:model.lr": 1e-5, "s.toml::toml:stage.0.gamma": 0.25, "s.json::json:model.lr": 1e-5, "s.json::json:model.use_norm": True,
-        "s.ini::ini:model.lr": 1e-5, "s.yaml::yaml:base.lr": 1e-5, "s.yaml::yaml:base.use_norm": True, "s.yaml::yaml:stages.0.gamma": 3.0,
+        "s.toml::toml:model.lr": 1e-5, "s.toml::toml:stage.0.gamma": 0.25,
+        "s.json::json:model.lr": 1e-5, "s.json::json:model.use_norm": True,
+        "s.ini::ini:model.lr": 1e-5, "s.yaml::yaml:base.lr": 1e-5, "s.yaml::yaml:base.use_norm": True,
+        "s.yaml::yaml:stages.0.gamma": 3.0,
         "s.yaml::yaml:model.kernel": "poly",
     }  # fmt: skip
     files = written(FILES, setting)

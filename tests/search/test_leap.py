@@ -236,6 +236,23 @@ def test_a_failed_setting_is_avoided_and_does_not_stop_the_search() -> None:
     assert len(history) == 12
 
 
+def test_a_knob_that_the_changed_code_no_longer_has_is_given_up() -> None:
+    ideas = [structural("bold", 0.95), space_idea("space", KNOBS[:2])]
+    chooser = search.make("leap", metric=METRIC, seed=1)
+    first = chooser.choose([], [], ideas)
+    assert isinstance(first, Try)
+    history = [experiment(first, 1, 0.5)]
+    for number in range(2, 9):
+        choice = chooser.choose(history, [], ideas, leap=False)
+        assert isinstance(choice, Try)
+        lost = KNOBS[0].id in choice.setting
+        record = experiment(choice, number, None if lost else -0.1)
+        if lost:
+            record = record.model_copy(update={"commit": None, "note": f"no longer applies: {KNOBS[0].id}: no such knob"})
+        history.append(record)
+    assert sum(item.status == "failed" for item in history) == 1
+
+
 def test_the_noise_is_estimated_from_the_seeds_where_it_is_not_given() -> None:
     chooser = search.make("leap", metric=METRIC, seed=1)
     choice = chooser.choose([], [], LEAPING)

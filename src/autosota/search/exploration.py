@@ -72,7 +72,8 @@ def explore(lineage: Lineage, running: Sequence[Try], idea: Idea, parent: int, s
     Measurements on other parents count: gains of the same knobs add up along the lineage, so in the same surroundings (structural
     ideas, other settings) they are as good; elsewhere they only warm-start (paper 3.8).
     """
-    knobs = tuple(idea.knobs)
+    gone = _gone(lineage, parent)
+    knobs = tuple(knob for knob in idea.knobs if knob.id not in gone)
     names = frozenset(knob.id for knob in knobs)
     surroundings = lineage.context(parent, names)
     here = lineage.effective(parent, knobs)
@@ -102,6 +103,17 @@ def explore(lineage: Lineage, running: Sequence[Try], idea: Idea, parent: int, s
     return Exploration(
         knobs, here, tuple(points), frozenset(taken | set(pending)), tuple(pending), int.from_bytes(digest[:4], "big")
     )
+
+
+def _gone(lineage: Lineage, parent: int) -> frozenset[str]:
+    """Knobs that could not be written on a tree with the same structural ideas: the change of code took them away."""
+    found: set[str] = set()
+    for number, experiment in lineage.experiments.items():
+        unwritten = experiment.status == "failed" and experiment.commit is None
+        if unwritten and lineage.structure[number] == lineage.structure.get(parent, ()):
+            named = {name for name in experiment.setting if name in experiment.note}
+            found |= named if named or len(experiment.setting) > 1 else set(experiment.setting)
+    return frozenset(found)
 
 
 def _worth(lineage: Lineage, experiment: Experiment, names: frozenset[str]) -> float | None:

@@ -125,7 +125,7 @@ class LeapSearch:
     ) -> Try | None:
         """The next setting of a PARAM idea on a parent; None where its space is used up."""
         question = explore(lineage, running, idea, parent, self.seed)
-        vector = self.propose(question)
+        vector = self.propose(question) if question.knobs else None
         if vector is None or vector in question.taken:
             return None
         pairs = zip(question.knobs, question.here, vector, strict=True)
