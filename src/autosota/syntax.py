@@ -10,7 +10,7 @@ import tomllib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 
 LIMIT = 2 * 2**20
@@ -182,7 +182,7 @@ class Module:
         """Local name → dotted path it stands for; relative imports are made absolute from the file's place."""
         package = [part for part in PurePosixPath(self.path).parent.parts if part not in (".", "/")]
         names: dict[str, str] = {}
-        for node in ast.walk(self.tree):
+        for node in self.import_nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     names[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
@@ -206,6 +206,28 @@ class Module:
                 found[node.target.id] = node.value
         return found
 
+    @cached_property
+    def import_nodes(self) -> tuple[ast.Import | ast.ImportFrom, ...]:
+        """Import statements anywhere in the file."""
+        return tuple(node for node in ast.walk(self.tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
+
+    @cached_property
+    def libraries(self) -> frozenset[str]:
+        """First parts of everything imported."""
+        return frozenset(value.split(".")[0] for value in self.imports.values())
+
+    @cached_property
+    def marks(self) -> dict[int, int]:
+        """Node (by identity) → a number that equal code shares, positions and layout aside."""
+        found: dict[int, int] = {}
+        _mark(self.tree, found)
+        return found
+
+    @cached_property
+    def mark_set(self) -> frozenset[int]:
+        """All marks of the file."""
+        return frozenset(self.marks.values())
+
     def callee(self, call: ast.Call) -> str:
         """The called thing's dotted name, imports resolved: "sklearn.metrics.f1_score", "model.fit"."""
         return self.resolve(dotted(call.func))
@@ -216,12 +238,28 @@ class Module:
         return f"{self.imports[head]}{dot}{rest}" if head in self.imports else name
 
 
+@lru_cache(maxsize=4096)
 def module(path: str, data: bytes | None) -> Module | None:
-    """The parsed file, or None where it is no Python."""
+    """The parsed file, or None where it is no Python. The same content gives the same object."""
     if not is_python(path, data):
         return None
     tree = parse(path, data)
     return Module(path, tree) if tree is not None else None
+
+
+def _mark(node: ast.AST, found: dict[int, int]) -> int:
+    """Bottom-up hash of a syntax tree; recursion is bounded by what `ast.parse` accepts."""
+    parts: list[object] = [type(node).__name__]
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            parts.append(_mark(value, found))
+        elif isinstance(value, list):
+            parts.append(tuple(_mark(item, found) if isinstance(item, ast.AST) else item for item in value))
+        else:
+            parts.append((type(value).__name__, value))
+    found[id(node)] = hash(tuple(parts))
+    return found[id(node)]
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:

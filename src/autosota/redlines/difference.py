@@ -86,6 +86,11 @@ class Difference:
         )
 
     @cached_property
+    def old_marks(self) -> frozenset[int]:
+        """Marks of all code in the baseline's state of the changed files."""
+        return frozenset().union(*(file.old.mark_set for file in self.files if file.old is not None))
+
+    @cached_property
     def tree(self) -> Mapping[str, bytes]:
         """The candidate's tree. Built on demand: only paths are copied, contents stay lazy."""
         return Overlay(self.case.tree, self._changes)

@@ -95,8 +95,7 @@ def to_file(name: str) -> bool:
 def constructs(call: ast.Call, name: str, module: Module) -> bool:
     """Does it make a library's estimator, layer, optimizer or the like?"""
     head, last = name.split(".")[0], name.rsplit(".", 1)[-1]
-    imported = {value.split(".")[0] for value in module.imports.values()}
-    if head not in imported or head in PLAIN or head in sys.stdlib_module_names:
+    if head not in module.libraries or head in PLAIN or head in sys.stdlib_module_names:
         return False
     if is_metric(name) or is_split(name) or is_load(call, name) or last in ("DataLoader", "TensorDataset", "Subset", "Dataset"):
         return False

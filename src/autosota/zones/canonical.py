@@ -139,8 +139,7 @@ class Canonical:
             return arguments[0]
         if attribute in _SAME and owner:
             return owner
-        libraries = {value.split(".")[0] for value in scope.module.imports.values()}
-        if owner and (set("([") & set(name) or name.split(".")[0] not in libraries):
+        if owner and (set("([") & set(name) or name.split(".")[0] not in scope.module.libraries):
             return FREE if owner == FREE else f"{owner}.{attribute}({everything})"
         return f"{name}({everything})"
 

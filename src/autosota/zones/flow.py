@@ -31,6 +31,10 @@ class Flow:
         reporting = {module.path for module in repository.closure(entries)}
         self._reporting = [scope for scope in self.scopes if scope.module.path in reporting]
         self._models = {f"{name}." for module in modules for name, node in module.classes.items() if model_class(node)}
+        self._called: dict[str, list[tuple[Scope, ast.Call]]] = {}
+        for scope in self.scopes:
+            for call in scope.calls:
+                self._called.setdefault(syntax.dotted(call.func).rsplit(".", 1)[-1], []).append((scope, call))
         self.metric: set[tuple[str, str]] = set()
         """Scopes that compute or report the metric."""
         self.data: set[tuple[str, str]] = set()
@@ -42,6 +46,7 @@ class Flow:
         """What metric computations are given, truth and predictions alike."""
         self.reports: list[tuple[Scope, ast.expr]] = []
         """What is printed or written as results."""
+        self._algorithms: dict[tuple[str, str], bool] = {}
         self.scored: list[tuple[Scope, ast.expr]] = []
         """Those of `truths` that are made of loaded, generated and split data alone."""
         self._reporters: set[tuple[str, str]] = set()
@@ -209,15 +214,14 @@ class Flow:
         if scope.parameters[:1] == ("self",):
             position -= 1
         last = scope.name.rsplit(".", 1)[-1]
-        for caller in self.scopes:
-            for call in caller.calls:
-                if syntax.dotted(call.func).rsplit(".", 1)[-1] != last or self.repository.target(call, caller) is not scope:
-                    continue
-                for keyword in call.keywords:
-                    if keyword.arg == parameter:
-                        yield caller, keyword.value
-                if 0 <= position < len(call.args):
-                    yield caller, call.args[position]
+        for caller, call in self._called.get(last, ()):
+            if self.repository.target(call, caller) is not scope:
+                continue
+            for keyword in call.keywords:
+                if keyword.arg == parameter:
+                    yield caller, keyword.value
+            if 0 <= position < len(call.args):
+                yield caller, call.args[position]
 
     # ── data ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -345,6 +349,12 @@ class Flow:
 
     def algorithm(self, scope: Scope) -> bool:
         """Does it hold what a candidate may improve: estimators made, hyperparameters given, a state updated, random search?"""
+        if scope.key not in self._algorithms:
+            self._algorithms[scope.key] = False
+            self._algorithms[scope.key] = self._algorithm(scope)
+        return self._algorithms[scope.key]
+
+    def _algorithm(self, scope: Scope) -> bool:
         if updates(scope):
             return True
         for call in scope.calls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 
 from autosota import syntax
@@ -91,6 +91,11 @@ class Scope:
         return found
 
 
+@lru_cache(maxsize=50_000)
+def _scope(module: Module, name: str) -> Scope:
+    return Scope(module, name, module.functions[name] if name else module.tree)
+
+
 class Repository:
     """The parsed Python files that an evaluation may reach."""
 
@@ -98,7 +103,8 @@ class Repository:
         self._tree = tree
         self._roots = tuple(roots)
         self._modules: dict[str, Module | None] = {}
-        self._scopes: dict[tuple[str, str], Scope] = {}
+        self._named: dict[tuple[tuple[str, str], str], Scope | ast.ClassDef | None] = {}
+        self._places: dict[tuple[str, str], tuple[str, str] | None] = {}
 
     def module(self, path: str) -> Module | None:
         """A file parsed, once; None where it is absent or no Python."""
@@ -112,13 +118,18 @@ class Repository:
             yield self.scope(module, name, node)
 
     def scope(self, module: Module, name: str, node: ast.AST) -> Scope:
-        """The one Scope object for a function."""
-        return self._scopes.setdefault((module.path, name), Scope(module, name, node))
+        """The one Scope object for a function; unchanged files share theirs between states of a repository."""
+        return _scope(module, name)
 
     def locate(self, name: str, importer: str) -> tuple[str, str] | None:
         """Dotted name → (file, rest of the name inside it), tried from the importer's folder and the roots."""
-        parts = name.split(".")
         folder = str(PurePosixPath(importer).parent)
+        if (name, folder) not in self._places:
+            self._places[name, folder] = self._locate(name, folder)
+        return self._places[name, folder]
+
+    def _locate(self, name: str, folder: str) -> tuple[str, str] | None:
+        parts = name.split(".")
         for length in range(len(parts), 0, -1):
             stem = "/".join(parts[:length])
             for root in dict.fromkeys((*self._roots, "" if folder == "." else folder)):
@@ -131,7 +142,7 @@ class Repository:
     def imported(self, module: Module) -> list[str]:
         """Files of the repository that a file imports, packages on the way included."""
         found: list[str] = []
-        for node in ast.walk(module.tree):
+        for node in module.import_nodes:
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -167,6 +178,13 @@ class Repository:
         """The function or class of the repository that a dotted name stands for in a scope, or None."""
         if not name or "[" in name:
             return None
+        mark = (scope.key, name)
+        if mark not in self._named:
+            self._named[mark] = None
+            self._named[mark] = self._resolve(name, scope)
+        return self._named[mark]
+
+    def _resolve(self, name: str, scope: Scope) -> Scope | ast.ClassDef | None:
         module = scope.module
         if name.startswith("self."):
             owner = scope.name.rsplit(".", 1)[0]
@@ -217,11 +235,13 @@ class Repository:
 # ── what a scope holds ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@lru_cache(maxsize=50_000)
 def learns(scope: Scope) -> bool:
     """Does it train something itself: `fit`, `backward`, a loop that updates a state?"""
     return any(isinstance(call.func, ast.Attribute) and call.func.attr in calls.LEARN for call in scope.calls) or updates(scope)
 
 
+@lru_cache(maxsize=50_000)
 def updates(scope: Scope) -> bool:
     """A loop that rewrites what was set before it, other than by counting, adding up, or keeping an extreme."""
     outside = _names(node for node in scope.nodes if isinstance(node, (ast.Assign, ast.AnnAssign)))
@@ -269,6 +289,7 @@ def _accumulates(node: ast.Assign) -> bool:
     return isinstance(value, ast.Constant)
 
 
+@lru_cache(maxsize=50_000)
 def random_draws(scope: Scope) -> bool:
     """Does it draw random numbers itself?"""
     return any(
@@ -283,6 +304,7 @@ def random_draws(scope: Scope) -> bool:
     )
 
 
+@lru_cache(maxsize=50_000)
 def model_class(definition: ast.ClassDef) -> bool:
     """A class that learns or predicts, or derives from one that does."""
     methods = {item.name for item in definition.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))}

@@ -61,11 +61,11 @@ def _numbers(content: str) -> int:
 
 def _literals(file: File) -> Iterator[tuple[int, str]]:
     assert file.new is not None
-    known = {syntax.dump(node) for node in ast.walk(file.old.tree) if _opaque(node)} if file.old else set()
+    known = file.old.mark_set if file.old else frozenset()
     inside: set[int] = set()
     for node in ast.walk(file.new.tree):
         words = None if id(node) in inside else _opaque(node)
-        if words and syntax.dump(node) not in known:
+        if words and file.new.marks[id(node)] not in known:
             inside.update(id(child) for child in ast.walk(node))
             yield getattr(node, "lineno", 0), words
 

@@ -27,23 +27,16 @@ class Fresh:
 
 
 def nodes(difference: Difference, *kinds: type[ast.AST]) -> Iterator[Fresh]:
-    """New nodes of the given kinds in changed Python files outside the protected zone."""
-    known_everywhere: set[str] | None = None
+    """New nodes of the given kinds in changed Python files outside the protected zone; moved code is not new."""
     for file in difference.files:
-        if file.new is None or difference.case.environment.zones.is_protected(file.path):
+        if file.new is None or difference.case.environment.zones.is_protected(file.path) or not file.added:
             continue
-        known = _dumps(file.old, kinds) if file.old is not None else set()
         for scope, body in syntax.scopes(file.new):
             for node in _own(body):
-                if not isinstance(node, kinds) or getattr(node, "lineno", None) not in file.added:
-                    continue
-                text = syntax.dump(node)
-                if text in known:
-                    continue
-                if known_everywhere is None:
-                    known_everywhere = _elsewhere(difference, kinds)
-                if text not in known_everywhere:
-                    yield Fresh(file, file.new, scope, node)
+                if isinstance(node, kinds) and getattr(node, "lineno", None) in file.added:
+                    mark = file.new.marks.get(id(node))
+                    if mark is not None and mark not in difference.old_marks:
+                        yield Fresh(file, file.new, scope, node)
 
 
 def _own(body: ast.AST) -> Iterator[ast.AST]:
@@ -59,15 +52,3 @@ def _below(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     for child in ast.iter_child_nodes(node):
         yield from _below(child)
-
-
-def _dumps(module: Module | None, kinds: tuple[type[ast.AST], ...]) -> set[str]:
-    return {syntax.dump(node) for node in ast.walk(module.tree) if isinstance(node, kinds)} if module else set()
-
-
-def _elsewhere(difference: Difference, kinds: tuple[type[ast.AST], ...]) -> set[str]:
-    """The same nodes in files that the patch deletes or shortens: moved code is not new."""
-    found: set[str] = set()
-    for file in difference.files:
-        found |= _dumps(file.old, kinds)
-    return found

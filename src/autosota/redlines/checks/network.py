@@ -42,9 +42,8 @@ def _violation(file: File, line: int, rule: str, evidence: str, review: bool = F
 
 def _python(file: File, difference: Difference) -> Iterator[Violation]:
     assert file.new is not None
-    known = {syntax.dump(node) for node in ast.walk(file.old.tree) if isinstance(node, ast.Call)} if file.old else set()
     for node in ast.walk(file.new.tree):
-        if isinstance(node, ast.Call) and node.lineno in file.added and syntax.dump(node) not in known:
+        if isinstance(node, ast.Call) and node.lineno in file.added and file.new.marks[id(node)] not in difference.old_marks:
             yield from _call(file, file.new, node, difference)
 
 

@@ -37,11 +37,6 @@ def foreign(difference: Difference) -> Iterator[Violation]:
     for file in difference.files:
         if file.new is None:
             continue
-        known = (
-            {syntax.dump(node) for node in ast.walk(file.old.tree) if isinstance(node, (ast.stmt, ast.Call))}
-            if file.old
-            else set()
-        )
         for node in ast.walk(file.new.tree):
             if not isinstance(node, (ast.stmt, ast.Call)) or getattr(node, "lineno", None) not in file.added:
                 continue
@@ -50,7 +45,7 @@ def foreign(difference: Difference) -> Iterator[Violation]:
             ):
                 continue
             for target, word in _targets(node, file.new):
-                if syntax.dump(node) not in known:
+                if file.new.marks[id(node)] not in difference.old_marks:
                     yield _violation(file, node, target, word, stakes, difference)
 
 
