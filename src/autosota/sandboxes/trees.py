@@ -38,7 +38,7 @@ def resource_limits(limits: Limits, *, memory_bound: bool, processes_now: int | 
     if limits.memory is not None and not memory_bound:
         bounds["RLIMIT_AS"] = limits.memory + _HEADROOM
     if limits.processes is not None and processes_now is not None:
-        bounds["RLIMIT_NPROC"] = processes_now + 2 * limits.processes + 32
+        bounds["RLIMIT_NPROC"] = processes_now + 4 * limits.processes + 256
     return bounds
 
 
