@@ -91,7 +91,7 @@ def _confirmed(
     digest = pipeline.lock(parts, case.environment, case.rubric, workspace)
     evaluation = pipeline.evaluation(parts, case.environment, case.rubric.metrics, workspace, digest)
     scheduler = Scheduler(
-        case=case, search=parts.make_search(case.rubric.primary), ideator=parts.ideator, supervisor=parts.supervisor,
+        case=case, search=pipeline.search_of(parts, case), ideator=parts.ideator, supervisor=parts.supervisor,
         evaluation=evaluation, workspace=workspace, store=parts.store, engine=parts.engine, progress=parts.progress,
         seeds=(), protocol=digest,
     )  # fmt: skip

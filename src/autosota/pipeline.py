@@ -56,7 +56,7 @@ class Parts:
     init: Init
     ideator: Ideator
     supervisor: Supervisor
-    make_search: Callable[[MetricSpec], Search]
+    make_search: Callable[[MetricSpec, float | None], Search]
     make_workspace: Callable[[Path], Workspace]
     scratch: Path
     site_packages: Callable[[Environment], Path | None]
@@ -171,7 +171,7 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
     plan = SeedPlan(store.secret())
     locked = evaluation(parts, case.environment, case.rubric.metrics, workspace, digest)
     scheduler = Scheduler(
-        case=case, search=parts.make_search(case.rubric.primary), ideator=parts.ideator, supervisor=parts.supervisor,
+        case=case, search=search_of(parts, case), ideator=parts.ideator, supervisor=parts.supervisor,
         evaluation=locked, workspace=workspace, store=store, engine=parts.engine, progress=parts.progress,
         seeds=plan.draw("search", _search_seeds(case, config.trials)), protocol=digest,
     )  # fmt: skip
@@ -205,6 +205,12 @@ def _propose(parts: Parts, case: Case) -> None:
     parts.progress.stage("ideas")
     for idea in parts.ideator.propose(case):
         parts.store.append_idea(idea, parts.supervisor.screen_idea(idea, case))
+
+
+def search_of(parts: Parts, case: Case) -> Search:
+    """The search for a case, told the noise that the baseline showed."""
+    metric = case.rubric.primary
+    return parts.make_search(metric, case.baseline.noise.get(metric.name) if case.baseline else None)
 
 
 def _search_seeds(case: Case, trials: int) -> int:

@@ -17,6 +17,7 @@ from statistics import fmean
 from autosota import statistics
 from autosota.agents.ideator import Ideator
 from autosota.agents.supervisor import Confirmation, Supervisor
+from autosota.errors import UsageError
 from autosota.evaluation import Evaluation
 from autosota.ports import Engine, Leap, Pending, Search, Stop, Try, Wait
 from autosota.progress import Progress
@@ -139,7 +140,7 @@ class Scheduler:
         choice = self.search.choose(self.history, running, list(self.ideas.values()))
         if isinstance(choice, Leap):
             self._propose_on(choice.parent)
-            choice = self.search.choose(self.history, running, list(self.ideas.values()))
+            choice = self.search.choose(self.history, running, list(self.ideas.values()), leap=False)
         if isinstance(choice, Leap):
             return Wait() if running else Stop("no structural idea is left for the leap path")
         return choice
@@ -152,7 +153,7 @@ class Scheduler:
         tree = self.workspace.tree(parent)
         try:
             changes = self.ideator.write(choice.idea, choice.setting, tree)
-        except LookupError as error:
+        except (LookupError, UsageError) as error:
             self._record(choice, number, None, (), Verdict(status="cleared"), started, note=f"no longer applies: {error}")
             return
         commit = self.workspace.commit(parent, changes)
@@ -220,7 +221,8 @@ class Scheduler:
             self.workspace.tag(f"experiment-{number:04d}", commit)
         self.progress.experiment(experiment)
         if status == "improved":
-            self.workspace.tag("_best", commit or "")
+            best = best_of(self.history, self._metric.direction == "max")
+            self.workspace.tag("_best", (best.commit if best else commit) or "")
             if choice.idea.level != "PARAM":
                 self._propose_on(number)
 
