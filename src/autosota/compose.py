@@ -129,7 +129,9 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
             resolved=resolved, store=records, progress=live, executor=executor, engine=engine,
             resource=Resource(), objective=Objective(), ideator=Ideator(), supervisor=Supervisor(),
             init=Init(executor=executor, cache=cache, fix=fix, monitor=Monitor(), workers=settings.workers),
-            make_search=lambda metric, noise: search.make(settings.search, metric=metric, seed=_search_seed(records), noise=noise),
+            make_search=lambda metric, noise: search.make(
+                settings.search, metric=metric, seed=_search_seed(records), noise=noise
+            ),
             make_workspace=lambda path: Workspace(folder / store.HISTORY, path, exclude=_excluded(folder, path)),
             scratch=scratch / "exports", site_packages=site_packages, started=time.monotonic(),
         )  # fmt: skip

@@ -84,11 +84,11 @@ class Sandbox(Protocol):
     """Absolute path of the tree as commands see it."""
 
     def run(self, command: Command) -> Execution:
-        """Run to its end or a limit. Afterwards no process of it is left. Raises MachineError only if the sandbox cannot start."""
+        """Run to its end or a limit; afterwards no process of it is left. MachineError only if the sandbox cannot start."""
         ...
 
     def read(self, path: str, limit: int = 64 * 2**20) -> bytes | None:
-        """A file of the tree as it is now, relative path; None if absent, not a regular file, or a symlink. At most `limit` bytes."""
+        """A file of the tree as it is now; None if absent, not a regular file, a symlink, or larger than `limit` bytes."""
         ...
 
     def changed(self) -> tuple[str, ...]:
