@@ -118,15 +118,16 @@ def _in_text(file: str, text: str) -> Iterator[Asset]:
             )
         for match in _URL.finditer(line):
             url = match[0].rstrip(".:*")
+            before = line[: match.start()] or line
             drive = _DRIVE.match(url)
             if drive:
                 yield Asset(
-                    kind=_kind_by_words(line), name=f"Google Drive {drive[1]}", url=url, path=_output(line), evidence=evidence
+                    kind=_kind_by_words(before), name=f"Google Drive {drive[1]}", url=url, path=_output(line), evidence=evidence
                 )
             elif _PLACES.match(url) or _ending(url, _DATA + _WEIGHTS + _PACKED + _EITHER):
                 if re.search(r"/(?:blob|archive|pull|actions|badge)/|badge|shields\.io|\.git$|colab\.", url):
                     continue
-                yield Asset(kind=_kind(url, line), name=_name(url), url=url, path=_output(line), evidence=evidence)
+                yield Asset(kind=_kind(url, before), name=_name(url), url=url, path=_output(line), evidence=evidence)
 
 
 def _output(line: str) -> str | None:
@@ -149,11 +150,15 @@ def _kind(url: str, line: str) -> Kind:
 
 
 def _kind_by_words(line: str) -> Kind:
-    if re.search(r"\b(?:checkpoints?|weights|pre-?trained|ckpt)\b", line, re.IGNORECASE):
-        return "checkpoint"
-    if re.search(r"data(?:set)?s?\b|corpus|benchmark|annotations|images", line, re.IGNORECASE):
-        return "dataset"
-    return "model" if re.search(r"\bmodels?\b", line, re.IGNORECASE) else "other"
+    """By the word nearest before the address, which stands at the line's end; else by any word of the line."""
+    kinds: dict[Kind, str] = {
+        "checkpoint": r"\b(?:checkpoints?|weights|pre-?trained|ckpt)\b",
+        "dataset": r"data(?:set)?s?\b|corpus|benchmark|annotations|images",
+        "model": r"\bmodels?\b",
+    }
+    last = {kind: max((m.end() for m in re.finditer(words, line, re.IGNORECASE)), default=-1) for kind, words in kinds.items()}
+    best = max(last, key=lambda kind: last[kind])
+    return best if last[best] >= 0 else "other"
 
 
 def _name(url: str) -> str:
