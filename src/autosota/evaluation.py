@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autosota import items, metrics
+from autosota.errors import UsageError
 from autosota.errors import StageError
 from autosota.ports import Command, Execution, Executor, Limits, Sandbox, Tree
 from autosota.records import Change, Environment, Measurement, MetricSpec, Mount, Purpose
-from autosota.store import ITEMS, Store, digest
+from autosota.store import ITEMS, VAULT, Store, digest
 from autosota.workspace import Workspace, write_file
 
 _TAIL = 2000
@@ -198,11 +199,17 @@ class Evaluation:
         return missing
 
     def _labels(self, folder: Path) -> None:
+        """Copy the labels from the vault, where they were laid before the first scoring, to where the scorer sees them."""
         tree = self.workspace.tree(self.environment.commit)
         for name in self.environment.commands.labels:
-            content = tree.get(name)
-            if content is None:
-                content = (self.workspace.repository / name).read_bytes()
+            kept = self._store.folder / VAULT / name if self._store is not None else None
+            if kept is not None and kept.is_file():
+                content = kept.read_bytes()
+            else:
+                inside = tree.get(name)
+                content = inside if inside is not None else _read_label(self.workspace.repository, name)
+                if self._store is not None:
+                    self._store.keep(VAULT, Change(path=name, content=content))
             write_file(folder, Change(path=name, content=content))
 
     # ── what a command sees ───────────────────────────────────────────────────────────────────────────────────────────
@@ -361,6 +368,16 @@ def _traced(log: Path | None, root: str) -> frozenset[str]:
         return frozenset()
     opened = (os.fsdecode(name) for name in log.read_bytes().split(b"\0") if name)
     return frozenset(os.path.relpath(name, root) for name in opened if name.isprintable() and "__pycache__" not in name)
+
+
+def _read_label(repository: Path, name: str) -> bytes:
+    """A label file that git does not hold. Raises UsageError where it is missing."""
+    try:
+        return (repository / name).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"the label file {name} cannot be read: {error.strerror}", "[evaluation] labels are paths in the repository"
+        ) from None
 
 
 def _plain_file(folder: Path, name: str) -> bytes | None:

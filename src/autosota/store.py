@@ -21,6 +21,7 @@ from autosota.errors import StageError, UsageError
 from autosota.records import (
     Analysis,
     Baseline,
+    Change,
     Environment,
     Experiment,
     Idea,
@@ -114,6 +115,16 @@ class Store:
         draft.replace(path)
         return path
 
+    def keep(self, folder: str, change: Change) -> None:
+        """Write one file below a private folder of the run (the vault), whole or not at all; safe from several threads."""
+        path = self.folder / folder / change.path
+        with self._lock:
+            (self.folder / folder).mkdir(mode=0o700, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.draft")
+            draft.write_bytes(change.content or b"")
+            draft.replace(path)
+
     def _load(self, kind: type[R]) -> R | None:
         path = self.folder / FILES[kind]
         try:
@@ -167,7 +178,7 @@ class Store:
             return self._index.get((commit, seed, purpose, arm))
 
     def attempt(self, commit: str) -> int:
-        """The number of this candidate's confirmation attempt; a new candidate takes the next, on record before it is measured."""
+        """The number of this candidate's confirmation attempt; a new one takes the next, on record before it is measured."""
         taken = [str(json.loads(line)["commit"]) for line in self._lines(ATTEMPTS)]
         if commit not in taken:
             taken.append(commit)
