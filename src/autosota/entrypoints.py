@@ -64,10 +64,16 @@ def choose(tree: Mapping[str, bytes]) -> tuple[str | None, tuple[str, ...]]:
     same = [item.line for item in candidates[1:] if item.rank == best.rank]
     if same:
         notes.append(f"other settings are documented too: {'; '.join(same[:4])}")
-    line = _after_training(best, candidates, tree)
-    if line != best.line:
+    line = seeded(_after_training(best, candidates, tree))
+    if seeded(best.line) != line:
         notes.append(f"no trained model is in the repository, so training comes first: {line}")
     return line, tuple(notes)
+
+
+def seeded(command: str) -> str:
+    """The command with the number after its seed option replaced by {seed}."""
+    options = "|".join(map(re.escape, _SEED_OPTIONS))
+    return command if "{seed}" in command else re.sub(rf"(?<!\S)({options})([ =])\d+(?!\S)", r"\1\2{seed}", command)
 
 
 def scripts(command: str, tree: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from typing import Literal
 Outcome = Literal["worked", "failed", "skipped"]
 MAX_TEXT = 200_000
 _LENGTH = 300
+_WORDS = 2000
 _EXCEPTION = re.compile(
     r"^(?:\[rank\d+\]:\s*)?"
     r"((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|NotFound|Iteration|Fault))(?::[ ]?(.*))?$"
@@ -94,6 +95,7 @@ def read(text: str) -> Failure:
     if not exception:
         marked = [line.strip() for line in lines if line.strip() and _SHELL.search(line)]
         message = (marked or [line.strip() for line in lines if line.strip()] or [""])[-1]
+    message = message[:_WORDS]
     where = _module(frames)
     head = exception.rpartition(".")[2]
     first = message.splitlines()[0] if message else ""

@@ -265,12 +265,13 @@ def _recipe(
 
 def _offered() -> tuple[str, ...]:
     """Wheels in local folders that pip or uv look into: a new one there can change the answer."""
-    names = []
+    found = []
     for link in uv.indexes().find_links:
         folder = Path(link.removeprefix("file://"))
-        if folder.is_dir():
-            names += sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith((".whl", ".tar.gz", ".zip")))
-    return tuple(names)
+        for entry in os.scandir(folder) if folder.is_dir() else ():
+            if entry.name.endswith((".whl", ".tar.gz", ".zip")):
+                found.append(installer.identity(Path(entry.path)))
+    return tuple(sorted(found))
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -27,8 +27,26 @@ _STALE = 24 * 3600.0
 def digest(lock: Lock, own: Own | None) -> str:
     """Name of the environment: the interpreter, the locked packages with their hashes, and the repository's own distribution."""
     interpreter = lock.interpreter
-    parts = [FORMAT, interpreter.path, str(interpreter.version), interpreter.platform, lock.text, repr(own)]
+    parts = [FORMAT, interpreter.path, str(interpreter.version), interpreter.platform, lock.text, repr(own), _local(lock)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def identity(path: Path) -> str:
+    """What tells a file from another of the same name, without reading it."""
+    status = path.stat()
+    return f"{path.name} {status.st_size} {status.st_mtime_ns}"
+
+
+def _local(lock: Lock) -> list[str]:
+    """Wheels of local folders that the lock may mean: their lines carry no hashes."""
+    wanted = {(package.name, package.version) for package in lock.packages}
+    found = []
+    for link in (*uv.indexes().find_links, *lock.links):
+        for path in Path(link.removeprefix("file://")).glob("*.whl"):
+            name, version = ([*path.name.split("-"), ""])[:2]
+            if (re.sub(r"[-_.]+", "-", name).lower(), version) in wanted:
+                found.append(identity(path))
+    return sorted(found)
 
 
 def install(lock: Lock, own: Own | None, *, cache: Path) -> Path:

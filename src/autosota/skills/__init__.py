@@ -22,6 +22,8 @@ from autosota.records import Change, Commands, Recipe
 
 FOLDER = Path(__file__).parent
 TOUCHES = ("environment", "command", "source", "variables")
+_SEARCHED = 20_000
+_LINE = 500
 _FAMILIES = ("packages", "interfaces", "frames", "python", "paths", "hardware", "running")
 
 
@@ -111,7 +113,9 @@ class Skill:
     def match(self, failure: Failure) -> re.Match[str] | None:
         """Where the log speaks of this failure: in the exception's words first, then in the log's end."""
         head = f"{failure.exception}: {failure.message}" if failure.exception else failure.message
-        for text in (head, failure.text[-20_000:]):
+        for whole in (head, failure.text[-_SEARCHED:]):
+            # Very long lines are progress bars or data, and slow to search.
+            text = "\n".join(line[:_LINE] for line in whole[:_SEARCHED].splitlines())
             for pattern in self.signatures:
                 found = pattern.search(text)
                 if found:

@@ -36,7 +36,7 @@ def removed_name(failure: Failure, match: re.Match[str], context: Context) -> Re
 
     def edit(editor: Editor) -> None:
         for module, names in ATTRIBUTES.items():
-            if module.partition(".")[0] in failure.text[-4000:]:
+            if module.partition(".")[0] in failure.text[-4000:].lower():
                 editor.attributes(
                     module, {name: text for name, text in names.items() if name in gone or not _RECENT.search(text)}
                 )

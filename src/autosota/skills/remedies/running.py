@@ -15,18 +15,21 @@ from autosota.skills.remedies.interfaces import done
 
 @remedy("closed-standard-input")
 def closed_standard_input(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
-    """A question at the terminal gets an empty line, which is Enter; where that fails, "y"."""
+    """A question at the terminal gets Enter: in the file that asks, so that the prompt ends its line; else through stdin."""
+
+    def edit(editor: Editor) -> None:
+        for call in editor.calls("input"):
+            if isinstance(call.func, ast.Name) and not call.keywords:
+                prompt = ", ".join(editor.text(argument) for argument in call.args)
+                editor.replace(call, f"(print({prompt}) or '')" if prompt else "''")
+
+    changes = edits.edited(failure, context.tree, context.root, edit)
     line = context.commands.evaluate
-    if not line or line.startswith("yes "):
-        return (
-            None
-            if not line or line.startswith("yes y")
-            else Remedy("Answer questions with y", command=line.replace("yes '' |", "yes y |", 1))
-        )
-    return Remedy(
-        "Answer questions at the terminal with Enter",
-        command=f"yes '' | ({line})" if re.search(r"[;&|]", line) else f"yes '' | {line}",
-    )
+    if changes or not line:
+        return done(changes, "Answer questions at the terminal with Enter")
+    if line.startswith("yes '' |"):
+        return Remedy("Answer questions with y", command=line.replace("yes '' |", "yes y |", 1))
+    return Remedy("Answer questions at the terminal with Enter", command=f"yes '' | ({line})")
 
 
 @remedy("headless-plotting")
