@@ -78,6 +78,8 @@ class Flow:
                 name = scope.module.callee(call)
                 if calls.is_sink(call, name):
                     ranked.append((self._rank(scope, call, name, id(call) in looped), scope, call))
+        called = self._called_from_entries()
+        ranked = [item for item in ranked if item[1].key in called] or ranked
         best = min((rank for rank, _, _ in ranked), default=9)
         keep = {0: (0, 1), 1: (1, 2), 2: (1, 2)}.get(best, (best,))
         return [
@@ -86,6 +88,26 @@ class Flow:
             if rank in keep
             for item in (*call.args, *(keyword.value for keyword in call.keywords if keyword.arg != "file"))
         ]
+
+    def _called_from_entries(self) -> set[tuple[str, str]]:
+        """Scopes that the entry scripts' own code runs or hands on, as far as calls can be followed."""
+        waiting = [scope for scope in self._reporting if scope.module.path in self.entries or not scope.name]
+        found = {scope.key for scope in waiting}
+        while waiting:
+            scope = waiting.pop()
+            for node in scope.nodes:
+                name = syntax.dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+                target = self.repository.named(name, scope) if name else None
+                module = scope.module
+                targets = [target] if isinstance(target, Scope) else []
+                if isinstance(target, ast.ClassDef):
+                    module = next((item for item in self.modules if target in item.classes.values()), module)
+                    targets = [item for item in self.repository.scopes(module) if item.name.startswith(f"{target.name}.")]
+                for item in targets:
+                    if item.key not in found:
+                        found.add(item.key)
+                        waiting.append(item)
+        return found
 
     def _calls_of_reporters(self) -> None:
         """Who calls a function that reports a metric decides over what: the call is protected, with what it is given."""
