@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autosota import items, metrics
-from autosota.errors import UsageError
-from autosota.errors import StageError
+from autosota.errors import StageError, UsageError
 from autosota.ports import Command, Execution, Executor, Limits, Sandbox, Tree
 from autosota.records import Change, Environment, Measurement, MetricSpec, Mount, Purpose
 from autosota.store import ITEMS, VAULT, Store, digest

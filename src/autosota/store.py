@@ -119,7 +119,7 @@ class Store:
         """Write one file below a private folder of the run (the vault), whole or not at all; safe from several threads."""
         path = self.folder / folder / change.path
         with self._lock:
-            (self.folder / folder).mkdir(mode=0o700, exist_ok=True)
+            (self.folder / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.draft")
             draft.write_bytes(change.content or b"")
