@@ -216,15 +216,15 @@ def test_units_follow_the_reported_number(
     assert bool(reading.notes) == (expected != float(stdout.split(": ")[1].strip("%ms"))) or "not converted" in reading.notes[0]
 
 
-def test_a_settled_unit_is_not_guessed_again() -> None:
-    printed_in_percent = spec("accuracy", reported=45.0)
-    baseline = [metrics.read([printed_in_percent], stdout=f"accuracy: {number}") for number in (45.0, 44.5)]
-    (settled,) = metrics.settle([printed_in_percent], baseline)
-    assert metrics.read([settled], stdout="accuracy: 1.0").values == {"accuracy": 1.0}
-    fractions = spec("accuracy", reported=0.45)
-    baseline = [metrics.read([fractions], stdout="accuracy: 45.0%")]
-    (settled,) = metrics.settle([fractions], baseline)
-    assert metrics.read([settled], stdout="accuracy: 0.5%").values == {"accuracy": 0.005}
+def test_a_unit_fixed_by_the_baseline_is_not_guessed_again() -> None:
+    in_percent = spec("accuracy", reported=45.0)
+    assert metrics.read([in_percent], stdout="accuracy: 1.0").values == {"accuracy": 100.0}
+    fixed = in_percent.model_copy(update={"scale": metrics.scale(in_percent, [45.0, 44.5])})
+    assert metrics.read([fixed], stdout="accuracy: 1.0").values == {"accuracy": 1.0}
+    error = spec("error rate", "min", reported=7.96)
+    fixed = error.model_copy(update={"scale": metrics.scale(error, [0.0796])})
+    assert metrics.read([fixed], stdout="error rate: 0.005").values == {"error rate": 0.5}
+    assert metrics.scale(spec("accuracy"), [0.9]) is None and metrics.scale(in_percent, [0.45, 45.0]) is None
 
 
 def test_complete_means_every_metric() -> None:

@@ -156,7 +156,7 @@ class MetricSpec(Record):
     dataset: str | None = None
     setting: str | None = None
     scale: float | None = None
-    """Factor from the printed to the reported unit, fixed after the baseline (`metrics.settle`); None: told apart per reading."""
+    """Factor from the printed to the reported unit, fixed by what the baseline prints; None: told apart per reading."""
     evidence: Evidence | None = None
 
     def gain(self, baseline: float, value: float) -> float:

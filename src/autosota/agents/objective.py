@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autosota import rubrics
+from autosota import metrics, rubrics
 from autosota.errors import UsageError
 from autosota.metrics import vocabulary
 from autosota.metrics.vocabulary import normalize
@@ -66,8 +66,10 @@ class Objective:
             specs.sort(key=lambda spec: not spec.primary)
         else:
             specs = _from_paper(task.paper, reports, printed, notes)
+        specs = [_with_unit(spec, printed or {}) for spec in specs]
         tree = rubrics.grow(_draft(task, task_file, specs, reports))
-        return Rubric(metrics=tuple(specs), tree=tree, constraints=task_file.constraint, notes=tuple(notes))
+        rubric = Rubric(metrics=tuple(specs), tree=tree, constraints=task_file.constraint, notes=tuple(notes))
+        return rubrics.score(rubric, {"repository-ready": task.readiness.ready})
 
     def score(self, rubric: Rubric, checks: Mapping[str, bool]) -> Rubric:
         """The rubric with the leaves decided whose check is named, and its score."""
@@ -97,6 +99,18 @@ def _declared(table: MetricTable, reports: Sequence[Reported], notes: list[str])
     if evidence is None:
         return spec
     return spec.model_copy(update={"spread": evidence.spread, "evidence": evidence.evidence})
+
+
+def _with_unit(spec: MetricSpec, printed: Mapping[str, list[float]]) -> MetricSpec:
+    """The metric with its unit's factor fixed by what the baseline prints under its name."""
+    names = {normalize(spec.name)}
+    values = [
+        value
+        for name, found in printed.items()
+        if {normalize(name), normalize(name.rpartition(".")[2])} & names
+        for value in found
+    ]
+    return spec.model_copy(update={"scale": metrics.scale(spec, values)})
 
 
 def _from_paper(
@@ -298,7 +312,7 @@ def _development(task: Task, task_file: TaskFile) -> tuple[Draft, ...]:
 def _execution() -> tuple[Draft, ...]:
     detail = "Experimental Setup"
     return (
-        Draft("The environment is built", 1.0, "environment-builds", "Code Execution", "Environment & Infrastructure Setup"),
+        Draft("The environment is built", 1.0, "environment", "Code Execution", "Environment & Infrastructure Setup"),
         Draft("The evaluation runs to its end and reports every metric", 2.0, "evaluation-runs", "Code Execution", detail),
         Draft("It does so on every seed of the baseline", 1.0, "seeds-complete", "Code Execution", detail),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from autosota.metrics import documents, text, vocabulary
 from autosota.metrics.numbers import Number, Occurrence
@@ -30,8 +30,6 @@ class Readings:
     failure: str | None = None
     """Why there are not all metrics, in one line."""
     notes: tuple[str, ...] = ()
-    scales: dict[str, float] = field(default_factory=dict)
-    """Metric name → factor from the printed to the returned value, for `settle`."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,6 @@ class _Source:
 def read(specs: Sequence[MetricSpec], *, stdout: str, file: bytes | None = None, file_name: str = "") -> Readings:
     """The value of every spec, from the metrics file's content (None: no file) and what was printed."""
     values: dict[str, float] = {}
-    scales: dict[str, float] = {}
     notes: list[str] = []
     failures: list[str] = []
     if file is None and file_name:
@@ -65,7 +62,6 @@ def read(specs: Sequence[MetricSpec], *, stdout: str, file: bytes | None = None,
         assert number is not None
         value, note = _convert(spec, number)
         values[spec.name] = value
-        scales[spec.name] = float(f"{value / number.value:.9g}") if number.value else 1.0
         notes += [note] if note else []
         notes += [remark] if remark else []
         if file is not None and source.kind != "file":
@@ -73,7 +69,7 @@ def read(specs: Sequence[MetricSpec], *, stdout: str, file: bytes | None = None,
     failure = "; ".join(failures)
     if failure and sources.cut:
         failure += " (the output is so long that only its beginning and end were read)"
-    return Readings(values, failure or None, tuple(dict.fromkeys(notes)), scales)
+    return Readings(values, failure or None, tuple(dict.fromkeys(notes)))
 
 
 def names(stdout: str, file: bytes | None = None, file_name: str = "") -> dict[str, list[float]]:
@@ -91,13 +87,15 @@ def names(stdout: str, file: bytes | None = None, file_name: str = "") -> dict[s
     return found
 
 
-def settle(specs: Sequence[MetricSpec], readings: Sequence[Readings]) -> tuple[MetricSpec, ...]:
-    """The specs with the unit's factor fixed by the baseline's readings, so that no later value is taken for another unit."""
-    settled = []
-    for spec in specs:
-        factors = {reading.scales[spec.name] for reading in readings if reading.values.get(spec.name)}
-        settled.append(spec.model_copy(update={"scale": factors.pop()}) if len(factors) == 1 and spec.scale is None else spec)
-    return tuple(settled)
+def scale(spec: MetricSpec, values: Sequence[float]) -> float | None:
+    """Factor from printed to reported unit, by the values the baseline prints: 100, 0.01 or 1; None where nothing shows it.
+
+    Kept in the spec, it holds for every later value: an accuracy of 1.0 is then one per cent where the baseline prints per cent.
+    """
+    if not spec.reported:
+        return None
+    factors = {_factor(spec, Number(value, ""), abs(value), abs(spec.reported)) for value in values if value}
+    return factors.pop() if len(factors) == 1 else None
 
 
 class _Unreadable(Exception):
@@ -275,22 +273,20 @@ def _missing(spec: MetricSpec, sources: _Sources) -> str:
 
 def _convert(spec: MetricSpec, number: Number) -> tuple[float, str]:
     """The value in the reported number's unit, and a note where it was converted or could have been."""
-    value, reported = number.value, spec.reported
+    in_seconds = number.seconds != 1.0 and vocabulary.names_seconds(spec.name)
+    value = number.value * number.seconds if in_seconds else number.value
+    note = f"`{spec.name}`: {number.text} converted to seconds" if in_seconds else ""
+    reported = spec.reported
     if spec.scale is not None:
-        return float(f"{value * spec.scale:.12g}"), ""
-    if number.seconds != 1.0 and vocabulary.names_seconds(spec.name):
-        return value * number.seconds, f"`{spec.name}`: {number.text} converted to seconds"
-    if reported is None or not reported or not value:
-        return value, ""
+        return float(f"{value * spec.scale:.12g}"), note
+    if not reported or not value or in_seconds:
+        return value, note
     factor = _factor(spec, number, abs(value), abs(reported))
     if factor != 1.0:
         return float(f"{value * factor:.12g}"), f"`{spec.name}`: {number.text} converted to the paper's unit (times {factor:g})"
-    doubt = "not converted, per cent and fraction cannot be told apart"
     if any(_near(abs(value) * other, abs(reported), 1.25) for other in (100.0, 0.01)):
-        return (
-            value,
-            f"`{spec.name}`: printed {number.text}, reported {reported:g}; {doubt}",
-        )
+        doubt = "not converted, per cent and fraction cannot be told apart"
+        return value, f"`{spec.name}`: printed {number.text}, reported {reported:g}; {doubt}"
     return value, ""
 
 
