@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ class BubblewrapExecutor:
         slots.sweep(self._scratch)
         cgroups.sweep()
         self._slot = slots.take(self._scratch, "shared")
+        weakref.finalize(self, _release, self._slot)
         self.mode = self._probe()
         self.overlays = self.mode.overlays
         self.groups = self.mode.groups
@@ -267,3 +269,9 @@ class BubblewrapSandbox:
             pass
         os.close(self._stop_write)
         os.close(self._stop_read)
+
+
+def _release(slot: slots.Slot) -> None:
+    """When the executor is gone. The whole scratch folder may be gone before it."""
+    with contextlib.suppress(OSError):
+        slot.release()
