@@ -76,6 +76,8 @@ class Difference:
     def __init__(self, patch: Patch, case: Case) -> None:
         self.patch = patch
         self.case = case
+        self.notes: dict[str, object] = {}
+        """What one check found that others use too."""
         self._changes: dict[str, Change] = {change.path: change for change in patch.changes}
 
     @cached_property

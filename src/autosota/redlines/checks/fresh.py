@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from autosota import syntax
 from autosota.redlines.difference import Difference, File
@@ -28,15 +29,23 @@ class Fresh:
 
 def nodes(difference: Difference, *kinds: type[ast.AST]) -> Iterator[Fresh]:
     """New nodes of the given kinds in changed Python files outside the protected zone; moved code is not new."""
-    for file in difference.files:
-        if file.new is None or difference.case.environment.zones.is_protected(file.path) or not file.added:
-            continue
-        for scope, body in syntax.scopes(file.new):
-            for node in _own(body):
-                if isinstance(node, kinds) and getattr(node, "lineno", None) in file.added:
-                    mark = file.new.marks.get(id(node))
-                    if mark is not None and mark not in difference.old_marks:
-                        yield Fresh(file, file.new, scope, node)
+    return (found for found in _everything(difference) if isinstance(found.node, kinds))
+
+
+def _everything(difference: Difference) -> list[Fresh]:
+    """All new nodes, found once a patch."""
+    if "fresh" not in difference.notes:
+        difference.notes["fresh"] = [
+            Fresh(file, file.new, scope, node)
+            for file in difference.files
+            if file.new is not None and not difference.case.environment.zones.is_protected(file.path) and file.added
+            for scope, body in syntax.scopes(file.new)
+            for node in _own(body)
+            if getattr(node, "lineno", None) in file.added
+            and file.new.marks.get(id(node), 0) not in difference.old_marks
+            and id(node) in file.new.marks
+        ]
+    return cast("list[Fresh]", difference.notes["fresh"])
 
 
 def _own(body: ast.AST) -> Iterator[ast.AST]:

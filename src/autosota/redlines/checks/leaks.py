@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from autosota import syntax
 from autosota.records import Violation
@@ -19,9 +19,10 @@ _HARMLESS = {"len", "print", "str", "repr", "type", "isinstance", "shape", "form
 def into_learning(difference: Difference) -> Iterator[Violation]:
     """S4: new calls that fit or train on rows of the test part, or on all rows before they are split."""
     before, after = difference.states
-    known = {text for _, _, text in _sinks(before, _paths(difference))}
+    old, new = _changed(difference)
+    known = {text for _, _, text in _sinks(before, old)}
     tests = _tests(before)
-    for scope, call, text in _sinks(after, _paths(difference)):
+    for scope, call, text in _sinks(after, new):
         if text in known:
             continue
         for item in _learned(after, scope, call):
@@ -38,10 +39,10 @@ def into_learning(difference: Difference) -> Iterator[Violation]:
 def labels_elsewhere(difference: Difference) -> Iterator[Violation]:
     """S5: new uses of the test truth outside the protected computation of the metric: thresholds, checkpoints, oracles."""
     before, after = difference.states
-    paths = _paths(difference)
+    old, new = _changed(difference)
     truths = _truths(before)
-    known = Counter(text for _, _, text in _uses(before, paths, truths))
-    for scope, node, text in _uses(after, paths, truths):
+    known = Counter(text for _, _, text in _uses(before, old, truths))
+    for scope, node, text in _uses(after, new, truths):
         known[text] -= 1
         if known[text] < 0:
             evidence = f"{ast.unparse(node)[:120]} uses the truth of the test part"
@@ -52,9 +53,20 @@ def labels_elsewhere(difference: Difference) -> Iterator[Violation]:
             )  # fmt: skip
 
 
-def _paths(difference: Difference) -> set[str]:
+def _changed(difference: Difference) -> tuple[list[Scope], list[Scope]]:
+    """Functions and module code that the patch changes, adds or removes, in both states; the protected zone aside."""
+    before, after = difference.states
     zones = difference.case.environment.zones
-    return {file.path for file in difference.files if file.new is not None and not zones.is_protected(file.path)}
+    paths = {file.path for file in difference.files if not zones.is_protected(file.path)}
+    new_marks = frozenset().union(*(file.new.mark_set for file in difference.files if file.new is not None))
+    return (
+        [scope for scope in before.flow.scopes if scope.module.path in paths and _mark(scope) not in new_marks],
+        [scope for scope in after.flow.scopes if scope.module.path in paths and _mark(scope) not in difference.old_marks],
+    )
+
+
+def _mark(scope: Scope) -> int | None:
+    return scope.module.marks.get(id(scope.node))
 
 
 def _truths(state: Canonical) -> set[str]:
@@ -81,12 +93,10 @@ def _predicted(state: Canonical, scope: Scope, expression: ast.expr) -> Iterator
             yield from (state.text(scope, item) for item in node.args)
 
 
-def _sinks(state: Canonical, paths: set[str]) -> list[tuple[Scope, ast.Call, str]]:
+def _sinks(state: Canonical, scopes: Sequence[Scope]) -> list[tuple[Scope, ast.Call, str]]:
     """Calls that learn in the changed files, with their canonical arguments."""
     found = []
-    for scope in state.flow.scopes:
-        if scope.module.path not in paths:
-            continue
+    for scope in scopes:
         for call in scope.calls:
             direct = isinstance(call.func, ast.Attribute) and call.func.attr in calls.LEARN
             target = None if direct else state.flow.repository.target(call, scope)
@@ -128,13 +138,11 @@ def _touches(text: str, tests: set[str]) -> str | None:
     return None
 
 
-def _uses(state: Canonical, paths: set[str], truths: set[str]) -> Iterator[tuple[Scope, ast.expr, str]]:
+def _uses(state: Canonical, scopes: Sequence[Scope], truths: set[str]) -> Iterator[tuple[Scope, ast.expr, str]]:
     """Calls and comparisons in the changed files that are given test truth, the protected ones aside."""
     if not truths:
         return
-    for scope in state.flow.scopes:
-        if scope.module.path not in paths:
-            continue
+    for scope in scopes:
         for node in scope.nodes:
             if isinstance(node, ast.Call):
                 if syntax.dotted(node.func).rsplit(".", 1)[-1] in _HARMLESS:
