@@ -182,6 +182,11 @@ def test_files_of_many_kinds(content: bytes, name: str) -> None:
     assert reading.values == {"accuracy": 0.93}, reading.failure
 
 
+def test_a_number_beside_a_long_list_is_found() -> None:
+    content = json.dumps({"history": [{"step": step, "loss": 0.5} for step in range(80_000)], "accuracy": 0.93}).encode()
+    assert metrics.read([spec("accuracy")], stdout="", file=content, file_name="m.json").values == {"accuracy": 0.93}
+
+
 def test_rows_of_a_csv_are_told_apart_by_section() -> None:
     content = b"model,accuracy,loss\nbase,0.9,1\nours,0.93,2\n"
     assert "2 different values" in failure("", file=content, file_name="m.csv")

@@ -30,6 +30,8 @@ class Readings:
     failure: str | None = None
     """Why there are not all metrics, in one line."""
     notes: tuple[str, ...] = ()
+    undecided: bool = False
+    """Another name or a section would settle it: the output has numbers, but not one of that name."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def read(specs: Sequence[MetricSpec], *, stdout: str, file: bytes | None = None,
     values: dict[str, float] = {}
     notes: list[str] = []
     failures: list[str] = []
+    undecided = False
     if file is None and file_name:
         notes.append(f"no {file_name} was written; metrics read from the output")
     wanted = frozenset(part for spec in specs for part in (normalize(spec.name), text.core(spec.name)))
@@ -57,6 +60,7 @@ def read(specs: Sequence[MetricSpec], *, stdout: str, file: bytes | None = None,
             occurrence, source, remark = _find(spec, sources)
         except _Unreadable as problem:
             failures.append(str(problem))
+            undecided = undecided or isinstance(problem, _Undecided)
             continue
         number = occurrence.number
         assert number is not None
@@ -69,7 +73,7 @@ def read(specs: Sequence[MetricSpec], *, stdout: str, file: bytes | None = None,
     failure = "; ".join(failures)
     if failure and sources.cut:
         failure += " (the output is so long that only its beginning and end were read)"
-    return Readings(values, failure or None, tuple(dict.fromkeys(notes)))
+    return Readings(values, failure or None, tuple(dict.fromkeys(notes)), undecided)
 
 
 def names(stdout: str, file: bytes | None = None, file_name: str = "") -> dict[str, list[float]]:
@@ -100,6 +104,10 @@ def scale(spec: MetricSpec, values: Sequence[float]) -> float | None:
 
 class _Unreadable(Exception):
     """One metric has no single value; the text says why."""
+
+
+class _Undecided(_Unreadable):
+    """Another name or a section would give it one."""
 
 
 class _Sources:
@@ -193,14 +201,14 @@ def _find(spec: MetricSpec, sources: _Sources) -> tuple[Occurrence, _Source, str
                 continue
         return _only(spec, matching, source), source, ""
     if no_section:
-        raise _Unreadable(no_section)
+        raise _Undecided(no_section)
     if not spec.section:
         for source in sources.all():
             loose = [item for item in source.occurrences if text.loosely(spec.name, item)]
             if loose:
                 occurrence = _only(spec, loose, source)
                 return occurrence, source, f"`{spec.name}` read from `{occurrence.label}`"
-    raise _Unreadable(_missing(spec, sources.unfiltered()))
+    raise _missing(spec, sources.unfiltered())
 
 
 def _matching(wanted: str, source: _Source) -> list[Occurrence]:
@@ -249,11 +257,11 @@ def _only(spec: MetricSpec, found: list[Occurrence], source: _Source) -> Occurre
         shown = ", ".join(f"{item.text} ({item.where})" for item in list(reversed(different.values()))[:5])
         more = f" and {len(different) - 5} more" if len(different) > 5 else ""
         remedy = "set `section` to the text of the line above the one that counts"
-        raise _Unreadable(f"`{spec.name}` occurs with {len(different)} different values: {shown}{more}; {remedy}")
+        raise _Undecided(f"`{spec.name}` occurs with {len(different)} different values: {shown}{more}; {remedy}")
     return usable[0]
 
 
-def _missing(spec: MetricSpec, sources: _Sources) -> str:
+def _missing(spec: MetricSpec, sources: _Sources) -> _Unreadable:
     import difflib
 
     labels: dict[str, None] = {}
@@ -262,10 +270,10 @@ def _missing(spec: MetricSpec, sources: _Sources) -> str:
             if item.number is not None and item.label and len(labels) < 200:
                 labels.setdefault(item.label[:40])
     if not labels:
-        return f"no metric `{spec.name}`: the evaluation printed no number with a name"
+        return _Unreadable(f"no metric `{spec.name}`: the evaluation printed no number with a name")
     near = difflib.get_close_matches(spec.name, labels, n=3, cutoff=0.5)
     shown = list(dict.fromkeys([*near, *labels]))[:6]
-    return f"no metric `{spec.name}`; the output has {', '.join(f'`{label}`' for label in shown)}"
+    return _Undecided(f"no metric `{spec.name}`; the output has {', '.join(f'`{label}`' for label in shown)}")
 
 
 # ── units ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

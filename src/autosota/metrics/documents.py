@@ -8,8 +8,10 @@ import io
 import json
 import math
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from autosota.metrics.numbers import Number, Occurrence, parse
 from autosota.metrics.text import Lines
@@ -70,16 +72,16 @@ def _as_pairs(value: object, depth: int = 0) -> object:
 
 
 def flatten(value: object, group: int = 0, line: int = 0) -> list[Occurrence]:
-    """Every number, and every thing in a number's place, with its dotted path; at most `MOST`."""
+    """Every number, and every thing in a number's place, with its dotted path; the outer ones first, at most `MOST`."""
     found: list[Occurrence] = []
-    stack: list[tuple[tuple[str, ...], object]] = [((), value)]
-    while stack and len(found) < MOST:
-        path, item = stack.pop()
+    queue: deque[tuple[tuple[str, ...], object]] = deque([((), value)])
+    while queue and len(found) < MOST:
+        path, item = queue.popleft()
         if isinstance(item, _Pairs):
-            stack.extend(((*path, key), child) for key, child in reversed(item))
+            queue.extend(((*path, key), child) for key, child in islice(item, MOST))
             found.extend(_named_value(path, item, group, line))
         elif isinstance(item, list):
-            stack.extend(((*path, str(index)), child) for index, child in reversed(list(enumerate(item))))
+            queue.extend(((*path, str(index)), child) for index, child in enumerate(islice(item, MOST)))
             if path:
                 found.append(_leaf(path, None, f"a list of {len(item)}", group, line))
         elif path:
