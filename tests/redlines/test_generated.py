@@ -33,7 +33,8 @@ def example(name: str) -> Case:
         given = load(root / FILE_NAME).evaluation
         protected = given.protected
         commands = Commands(
-            evaluate=given.command, predict=given.predict, score=given.score, outputs=given.outputs, labels=given.labels, metrics=given.metrics,
+            evaluate=given.command, predict=given.predict, score=given.score, outputs=given.outputs, labels=given.labels,
+            metrics=given.metrics,
         )  # fmt: skip
     specs = (MetricSpec(name=metric, direction="max", primary=True),)
     found = zones.find(tree, commands, read=None, protected=protected, free=(), metrics=specs, task_file=FILE_NAME)
@@ -71,7 +72,8 @@ def test_every_generated_idea_and_patch_passes(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "protected", "free"),
     [("co2-forecast", {"evaluate.py", "src/data.py", "src/metrics.py", "data/co2.csv"}, {"src/ensemble.py"}),
-     ("digits-mlp", {"score.py", "mlp/data.py", "data/test_labels.csv", "data/train.npz"}, {"mlp/network.py", "mlp/training.py", "predict.py"}),
+     ("digits-mlp", {"score.py", "mlp/data.py", "data/test_labels.csv", "data/train.npz"},
+      {"mlp/network.py", "mlp/training.py", "predict.py"}),
      ("digits-mlp-torch", {"torchmlp/data.py", "data/digits.npz"}, {"torchmlp/model.py"}),
      ("kitchen-sinks", {"kitchensinks/data.py", "kitchensinks/metrics.py"}, {"kitchensinks/model.py", "train.py"}),
      ("noisy-wine", {"noisywine/data.py", "noisywine/evaluate.py", "data/wine.csv"}, {"noisywine/decoder.py"}),

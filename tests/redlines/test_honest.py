@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from autosota.records import MetricSpec
+from autosota.redlines.checks.timing import is_speed
 from tests.redlines.cases import SINGLE, case, patch, screen, tree
 
 PIPE = "self.inner = LogisticRegression(C=self.strength, max_iter=self.rounds).fit(x, y)"
@@ -286,3 +287,20 @@ def test_caching_is_a_question_only_where_speed_is_claimed() -> None:
 def test_an_empty_patch_is_clean() -> None:
     assert not screen("SINGLE", patch("SINGLE")).violations
     assert case("SINGLE").tree == tree(SINGLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "speed"),
+    [
+        ("fit_seconds", True),
+        ("Latency (ms)", True),
+        ("TrainTime", True),
+        ("sentiment accuracy", False),
+        ("estimates", False),
+        ("RMSE", False),
+        ("inference FPS", True),
+        ("lifetime value", False),
+    ],
+)
+def test_names_of_speed(name: str, speed: bool) -> None:
+    assert is_speed(MetricSpec(name=name, direction="min")) is speed

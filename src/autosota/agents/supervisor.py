@@ -6,7 +6,6 @@ sequential test of `statistics`, guards and bounds of the red lines, and the ass
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -29,6 +28,7 @@ from autosota.records import (
     Violation,
 )
 from autosota.redlines import guards
+from autosota.redlines.checks import timing
 from autosota.redlines.difference import Difference
 
 Submit = Callable[[Sequence[tuple[str, int]]], Sequence[Measurement]]
@@ -39,7 +39,6 @@ Items = Callable[[str, int], Mapping[str, float] | None]
 MINUTES, HOUR = 600.0, 3600.0
 _COMPUTE = 1.5
 """From this ratio of CPU seconds on, the reader is told."""
-_CLOCK = re.compile(r"second|time|latency|runtime|duration|throughput|speed|fps|persec", re.IGNORECASE)
 
 
 class Measures(Protocol):
@@ -301,7 +300,7 @@ class _Context:
     def _clock(self, arms: _Arms) -> tuple[Violation, ...]:
         """A claim of speed stands only if the host's own CPU time agrees (contract, section 3)."""
         spec = self.case.rubric.primary
-        if guards.is_cpu(spec) or not _CLOCK.search(re.sub(r"[\W_]+", "", spec.name)):
+        if guards.is_cpu(spec) or not timing.is_speed(spec):
             return ()
         saved = [b.cpu_seconds - c.cpu_seconds for b, c in zip(arms.baseline, arms.candidate, strict=True)]
         if statistics.mean(saved) > 0.0 or statistics.mean(arms.gains(spec)) <= 0.0:

@@ -11,7 +11,8 @@ import hashlib
 
 from autosota import syntax
 from autosota.zones import calls
-from autosota.zones.flow import Flow, combines
+from autosota.zones.expressions import combines
+from autosota.zones.flow import Flow
 from autosota.zones.scopes import Scope, learns, model_class
 
 FREE = "<free>"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from autosota import syntax
 from autosota.syntax import Module
 from autosota.zones import calls, configs
+from autosota.zones.expressions import children, combines, number, sides
 from autosota.zones.scopes import Repository, Scope, learns, model_class, random_draws, updates
 
 _DEPTH = 40
@@ -81,7 +82,7 @@ class Flow:
         called = self._called_from_entries()
         ranked = [item for item in ranked if item[1].key in called] or ranked
         best = min((rank for rank, _, _ in ranked), default=9)
-        keep = {0: (0, 1), 1: (1, 2), 2: (1, 2)}.get(best, (best,))
+        keep = {0: (0, 1, 2), 1: (1, 2), 2: (1, 2)}.get(best, (best,))
         return [
             (scope, item)
             for rank, scope, call in ranked
@@ -151,12 +152,12 @@ class Flow:
             self._call(scope, expression, depth)
         elif combines(expression):
             self.metric.add(scope.key)
-            for side in _sides(expression):
+            for side in sides(expression):
                 self.truths.append((scope, side))
         elif isinstance(expression, (ast.Name, ast.Attribute)):
             self._name(scope, expression, depth)
         elif not isinstance(expression, (ast.Constant, ast.Lambda)):
-            for child in _children(expression):
+            for child in children(expression):
                 self._value(scope, child, depth + 1)
 
     def _name(self, scope: Scope, expression: ast.Name | ast.Attribute, depth: int) -> None:
@@ -228,7 +229,7 @@ class Flow:
                 self._value(target, inner, depth + 1)
         for node in target.nodes:
             if isinstance(node, ast.expr) and combines(node):
-                self.truths.extend((target, side) for side in _sides(node))
+                self.truths.extend((target, side) for side in sides(node))
 
     def _arguments(self, scope: Scope, parameter: str) -> Iterator[tuple[Scope, ast.expr]]:
         """What callers in the reached code pass for a parameter."""
@@ -278,7 +279,7 @@ class Flow:
                 outer = self.repository.scope(scope.module, "", scope.module.tree)
                 kinds += [self._pure(outer, value, found, seen, depth + 1) for value, _ in outer.assigned.get(name, ())]
         else:
-            kinds += [self._pure(scope, child, found, seen, depth + 1) for child in _children(expression)]
+            kinds += [self._pure(scope, child, found, seen, depth + 1) for child in children(expression)]
         return "free" if "free" in kinds else "data" if "data" in kinds else ""
 
     def _pure_part(
@@ -385,7 +386,7 @@ class Flow:
                 return True
             if configs.tunable(call):
                 return True
-            tuned = any(_number(item, scope) for item in (*call.args, *(keyword.value for keyword in call.keywords)))
+            tuned = any(number(item, scope) for item in (*call.args, *(keyword.value for keyword in call.keywords)))
             if isinstance(target, ast.ClassDef) and model_class(target) and tuned:
                 return True
             if isinstance(target, Scope) and tuned and (learns(target) or updates(target)) and scope is not target:
@@ -396,42 +397,3 @@ class Flow:
         """Does it train a model, itself or through a function it calls?"""
         targets = (self.repository.target(call, scope) for call in scope.calls)
         return learns(scope) or any(isinstance(target, Scope) and learns(target) for target in targets)
-
-
-def _number(value: ast.expr, scope: Scope) -> bool:
-    """A number written down: as an argument, in a local name, or in a module constant that is not the protocol's."""
-    if isinstance(value, ast.Name):
-        if configs.named_for_protocol(value.id):
-            return False
-        local = [item for item, _ in scope.assigned.get(value.id, ())]
-        outer = scope.module.constants.get(value.id)
-        return any(_number(item, scope) for item in (local or ([outer] if outer else [])) if isinstance(item, ast.Constant))
-    return isinstance(value, ast.Constant) and isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
-
-
-def combines(node: ast.expr) -> bool:
-    """Two things compared or subtracted, elementwise: where predictions and truth meet in a metric written by hand."""
-    if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Eq, ast.NotEq, ast.LtE, ast.GtE, ast.Lt, ast.Gt)):
-        return _compound(node.left) and _compound(node.comparators[0])
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and _compound(node.left) and _compound(node.right)
-
-
-def _compound(node: ast.expr) -> bool:
-    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call))
-
-
-def _sides(node: ast.expr) -> tuple[ast.expr, ...]:
-    if isinstance(node, ast.Compare):
-        return node.left, node.comparators[0]
-    assert isinstance(node, ast.BinOp)
-    return node.left, node.right
-
-
-def _children(node: ast.expr) -> Iterator[ast.expr]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.expr):
-            yield child
-        elif isinstance(child, (ast.comprehension,)):
-            yield child.iter
-        elif isinstance(child, (ast.keyword, ast.FormattedValue)):
-            yield child.value

@@ -6,13 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 
-from autosota.records import Violation
+from autosota.records import MetricSpec, Violation
 from autosota.redlines.checks import fresh
 from autosota.redlines.difference import Difference
 
-SPEED = re.compile(
-    r"seconds?|time|latency|runtime|duration|throughput|speed|fps|persec|persecond|milliseconds?|ms$", re.IGNORECASE
-)
+_SPEED = {
+    "second", "seconds", "sec", "secs", "ms", "us", "millisecond", "milliseconds", "minutes", "time", "times", "latency", "runtime",
+    "walltime", "duration", "throughput", "speed", "fps", "tps", "qps",
+}  # fmt: skip
 _CACHES = {
     "functools.lru_cache",
     "functools.cache",
@@ -27,7 +28,13 @@ _THREADS = ("threading.", "multiprocessing.", "concurrent.futures.", "asyncio.",
 
 def claimed(difference: Difference) -> bool:
     """Is the primary metric a time or a rate?"""
-    return SPEED.search(re.sub(r"[\W_]+", "", difference.case.rubric.primary.name)) is not None
+    return is_speed(difference.case.rubric.primary)
+
+
+def is_speed(spec: MetricSpec) -> bool:
+    """Does a metric's name speak of time or speed: "fit_seconds", "Latency (ms)", "TrainTime"; not "sentiment"?"""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", spec.name)
+    return any(word.lower() in _SPEED for word in words)
 
 
 def games(difference: Difference) -> Iterator[Violation]:
