@@ -66,13 +66,14 @@ def run(flags: dict[str, Any], *, out: Path | None, live: Progress, until: str =
     folder = out or _default_folder(resolved.config)
     live.note(f"run directory: {folder}")
     with opened(resolved, folder, live) as parts:
-        grown = write_config(parts.store, resolved)
+        pipeline.resource(parts)
+        grown = write_config(parts.store, parts.resolved)
         if until == "run" and parts.store.result() is not None and not grown:
             return Outcome(parts.store, 0)
         with _reported(parts):
             case, workspace = pipeline.replicate(parts)
             code = 3 if case.baseline is not None and case.baseline.reproduced == "no" else 0
-            if until == "run" and (code == 0 or resolved.config.from_here):
+            if until == "run" and (code == 0 or parts.resolved.config.from_here):
                 pipeline.optimize(parts, case, workspace)
                 code = 0
             workspace.close()
@@ -111,10 +112,7 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
     settings = resolved.config
     if settings.engine != "local":
         raise UsageError(f"--engine {settings.engine}: not available", "this version has the engine `local`")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {folder}: {error.strerror}", "give a folder that can be written") from None
+    _check_own(folder)
     records = Store(folder)
     records.lock()
     scratch = _scratch(folder)
@@ -141,6 +139,22 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
     finally:
         engine.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _check_own(folder: Path) -> None:
+    """A run directory is new, empty or a run's: nothing is ever mixed with somebody's files. Raises UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = os.listdir(folder)
+    except OSError as error:
+        raise UsageError(f"--out {folder}: {error.strerror}", "give a folder that can be written") from None
+    foreign = [name for name in sorted(names) if not name.startswith(".") and name not in (store.SECRET, store.HISTORY)]
+    if foreign and store.CONFIG not in names:
+        raise UsageError(
+            f"--out {folder} holds other files than a run's: {', '.join(foreign[:3])}", "give a new or an empty folder"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {folder} cannot be written", "give a folder that can be written")
 
 
 def site_packages(environment: Environment) -> Path | None:

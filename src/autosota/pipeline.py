@@ -16,7 +16,7 @@ from autosota.agents.resource import Resource
 from autosota.agents.scheduler import Budget, Scheduler, SeedPlan
 from autosota.agents.supervisor import Supervisor, assurance
 from autosota.conclusion import conclude
-from autosota.config import Resolved
+from autosota.config import Resolved, adopt
 from autosota.errors import BudgetError, UsageError
 from autosota.evaluation import Evaluation
 from autosota.ports import Engine, Executor, Search
@@ -66,7 +66,7 @@ class Parts:
 def replicate(parts: Parts) -> tuple[Case, Workspace]:
     """Phase one: resources, objective, environment, baseline (paper 3.2 to 3.6). Returns the case that search works on."""
     store = parts.store
-    task = _stage(parts, "resource", Task, store.task, lambda: _resource(parts))
+    task = resource(parts)
     workspace = parts.make_workspace(Path(task.repository.path))
     parts.progress.note("; ".join(task.readiness.reasons))
 
@@ -104,7 +104,7 @@ def evaluation(
 
 def outline(parts: Parts) -> tuple[Case, Workspace]:
     """The case as far as it is known without running anything: for static audits."""
-    task = _resource(parts)
+    task = resource(parts)
     workspace = parts.make_workspace(Path(task.repository.path))
     environment = parts.init.outline(
         parts.resolved, workspace, lambda environment, metrics: evaluation(parts, environment, metrics, workspace)
@@ -124,10 +124,23 @@ def _stage(parts: Parts, name: str, kind: type[R], load: Callable[[], R | None],
     return record
 
 
+def resource(parts: Parts) -> Task:
+    """The first stage; the task file of the repository that was found joins the settings."""
+    task = _stage(parts, "resource", Task, parts.store.task, lambda: _resource(parts))
+    parts.resolved = adopt(parts.resolved, task.repository)
+    return task
+
+
 def _resource(parts: Parts) -> Task:
     config = parts.resolved.config
     folder = Path(config.task).parent if config.task else None
-    return parts.resource.run(config.paper, config.repository, folder=parts.store.folder / "resources", task_folder=folder)
+    task = parts.resource.run(config.paper, config.repository, folder=parts.store.folder / "resources", task_folder=folder)
+    if not task.readiness.ready and not config.evaluate:
+        raise UsageError(
+            f"there is nothing to run in {task.repository.source}: {'; '.join(task.readiness.reasons)}",
+            "give the folder that holds the code with REPO, or name its evaluation with --eval",
+        )
+    return task
 
 
 def _objective(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autosota import entrypoints
+from autosota import entrypoints, metrics
 from autosota.environments import imports
 from autosota.errors import UsageError
 from autosota.records import Change, Commands, MetricSpec, Mount, SeedPlace
@@ -95,6 +95,37 @@ def seed_place(
         raise UsageError(f"[evaluation] seed = {told!r} names no place", 'write an option ("--seed") or "config.yaml:seed"')
     line = chosen.evaluate or f"{chosen.predict} ; {chosen.score}"
     return entrypoints.seed_place(line, tree, read)
+
+
+def check_constraints(resolved: Resolved, tree: Mapping[str, bytes]) -> None:
+    """What the task file's constraints name is there: one that is not would hold for nothing. Raises UsageError."""
+    from autosota import knobs
+
+    for constraint in resolved.task_file.constraint:
+        if constraint.file and constraint.file not in tree:
+            raise UsageError(
+                f"[[constraint]] {constraint.text!r} names {constraint.file}, which the repository lacks",
+                "`file` is a path from the repository's root; files that git ignores cannot be constrained",
+            )
+        if constraint.file and constraint.key:
+            try:
+                knobs.value(tree, constraint.file, constraint.key)
+            except KeyError:
+                raise UsageError(
+                    f"[[constraint]] {constraint.text!r}: there is no `{constraint.key}` in {constraint.file}",
+                    "`key` is a dotted path, or in a Python file a constant or an option's name",
+                ) from None
+
+
+def check_metrics(specs: Sequence[MetricSpec], stdout: str, file: bytes | None) -> None:
+    """The metrics that the user named are printed, each once. Raises UsageError; no number at all may be the seed's doing."""
+    readings = metrics.read([spec for spec in specs if spec.name != "cpu_seconds"], stdout=stdout, file=file)
+    if readings.undecided:
+        raise UsageError(
+            readings.failure or "",
+            "name what it prints with --metric NAME:max (or :min); for a name that occurs more than once give `section` in the "
+            "task file's [[metric]]",
+        )
 
 
 def mounts(resolved: Resolved) -> tuple[Mount, ...]:

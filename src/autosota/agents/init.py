@@ -108,6 +108,7 @@ class Init:
         work = self._begin(setting)
         self._build(work, setting)
         work, attempt = self._repaired(work, self._attempt(work, setting), setting)
+        preparation.check_metrics(setting.metrics, attempt.execution.stdout, attempt.file)
         environment = self._settled(work, attempt, setting)
         self._printed[_key(environment)] = _names(attempt, environment)
         return environment
@@ -128,6 +129,7 @@ class Init:
         """The snapshot and the command; a repository of notebooks gets a script."""
         commit = setting.workspace.snapshot()
         tree = setting.workspace.tree(commit)
+        preparation.check_constraints(setting.resolved, tree)
         work = _Work(commit, Commands(evaluate="true"))
         if setting.workspace.skipped:
             work.notes.append(f"files left out (unreadable, special or over 256 MB): {', '.join(setting.workspace.skipped[:5])}")
@@ -235,18 +237,22 @@ class Init:
 
     def _given_up(self, work: _Work, attempt: Attempt, reason: str) -> StageError:
         execution, command = attempt.execution, work.commands.evaluate or work.commands.predict
-        limits = {"timeout": "give it more time with [evaluation] timeout", "memory": "give it more with [budget] memory"}
+        limits = {
+            "timeout": "give it more time with [evaluation] timeout", "memory": "give it more with [budget] memory",
+            "disk": "give it more with [budget] disk", "processes": "give it more with [budget] processes",
+        }  # fmt: skip
         failure = self._fix.read(execution)
         words = f"{failure.exception}: {failure.message}".removeprefix(": ").splitlines()[:1] or [
             f"exit code {execution.exit_code}"
         ]
         frames = failure.repository_frames("/workspace")
+        limit = "disk" if "[Errno 27]" in words[0] else execution.ended
         where = f" at {frames[0].file} line {frames[0].line}" if frames else ""
         tried = [repair.skill for repair in work.repairs]
         return StageError(
             f"the evaluation does not run: {attempt.failure if execution.ended != 'exit' else words[0][:300]}{where}"
             + (f"; tried {', '.join(tried)}" if tried else "") + (f"; {reason}" if reason else ""),
-            limits.get(execution.ended, f"the command was `{command}`; see --eval, --python and [mounts]"),
+            limits.get(limit, f"the command was `{command}`; see --eval, --python and [mounts]"),
         )  # fmt: skip
 
     # ── what the traced run shows ─────────────────────────────────────────────────────────────────────────────────────
