@@ -40,7 +40,8 @@ def audit(
     folder = out or _folder("audit")
     live.note(f"audit directory: {folder}")
     with compose.opened(resolved, folder, live) as parts:
-        compose.write_config(parts.store, resolved)
+        pipeline.resource(parts)
+        compose.write_config(parts.store, parts.resolved)
         if accept is not None:
             parts.store.write(ACCEPTED, _acceptance(accept).model_dump_json(indent=2) + "\n")
         case, workspace = pipeline.outline(parts) if static else pipeline.replicate(parts)

@@ -12,7 +12,7 @@ from pydantic import Field
 from autosota import taskfile
 from autosota.errors import UsageError
 from autosota.ports import Limits
-from autosota.records import Record
+from autosota.records import Record, Repository
 from autosota.taskfile import MetricTable, TaskFile
 
 GROWING = ("trials", "time", "cost", "target", "workers")
@@ -69,7 +69,26 @@ class Resolved(Record):
 def resolve(flags: dict[str, Any]) -> Resolved:
     """Merge flags (None means absent) with the task file that they name, or that the repository holds. Raises UsageError."""
     path = _task_path(flags)
-    task_file = taskfile.load(path) if path else TaskFile()
+    return _resolved(flags, path, taskfile.load(path) if path else TaskFile())
+
+
+def adopt(resolved: Resolved, repository: Repository) -> Resolved:
+    """The same flags with the task file of the repository that the paper named, if there is one and none was given.
+
+    A task file that came with a download may not let in host variables, host folders or another interpreter.
+    """
+    path = Path(repository.path) / taskfile.FILE_NAME
+    if resolved.config.task or not path.is_file():
+        return resolved
+    task_file = taskfile.load(path)
+    if repository.kind != "directory":
+        task_file = task_file.model_copy(update={"python": None, "env": (), "mounts": {}, "repository": None})
+    flags = {name: getattr(resolved.config, name) for name, source in resolved.sources.items() if source == "flag"}
+    flags["repository"] = resolved.config.repository or str(path.parent)
+    return _resolved(flags, path, task_file.model_copy(update={"paper": None}))
+
+
+def _resolved(flags: dict[str, Any], path: Path | None, task_file: TaskFile) -> Resolved:
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for name, value in _from_task_file(task_file, path).items():
@@ -87,10 +106,9 @@ def resolve(flags: dict[str, Any]) -> Resolved:
         values["python"] = _interpreter(values["python"])
     config = _validated(values)
     return Resolved(
-        config=config,
-        task_file=_merged(task_file, config),
+        config=config, task_file=_merged(task_file, config),
         sources={name: sources.get(name, "default") for name in Config.model_fields},
-    )
+    )  # fmt: skip
 
 
 def from_record(table: dict[str, Any]) -> Resolved:
