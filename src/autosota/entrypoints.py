@@ -64,9 +64,10 @@ def choose(tree: Mapping[str, bytes]) -> tuple[str | None, tuple[str, ...]]:
     same = [item.line for item in candidates[1:] if item.rank == best.rank]
     if same:
         notes.append(f"other settings are documented too: {'; '.join(same[:4])}")
-    line = seeded(_after_training(best, candidates, tree))
+    makers = _makers(best, candidates, tree)
+    line = seeded(" && ".join([*makers, best.line]) if makers else _after_training(best, candidates, tree))
     if seeded(best.line) != line:
-        notes.append(f"no trained model is in the repository, so training comes first: {line}")
+        notes.append(f"files it needs are not in the repository, so what makes them comes first: {line}")
     return line, tuple(notes)
 
 
@@ -219,6 +220,27 @@ def _runnable(content: bytes) -> bool:
     return any(
         isinstance(node, kinds) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)) for node in module.body
     )
+
+
+def _makers(best: Candidate, candidates: Sequence[Candidate], tree: Mapping[str, bytes]) -> list[str]:
+    """Documented commands above `best` that name a file it is given and the repository lacks, in their order."""
+    words = _words(best.line)
+    given = {
+        posixpath.normpath(word)
+        for before, word in zip(["", *words], words, strict=False)
+        if re.search(r"\w\.\w{1,12}$", word)
+        and not word.startswith("-")
+        and not re.search(r"out|save|dest|log|result|report", before)
+    }
+    missing = {word for word in given if word not in tree and not word.startswith("/")}
+    above = [item for item in candidates if item.line != best.line and _line_number(item) < _line_number(best)]
+    makers = [item for item in above if missing & {posixpath.normpath(word) for word in _words(item.line)}]
+    return [item.line for item in sorted(makers, key=_line_number)]
+
+
+def _line_number(candidate: Candidate) -> float:
+    match = re.search(r" line (\d+)$", candidate.origin)
+    return int(match[1]) if match else float("inf")
 
 
 def _after_training(best: Candidate, candidates: Sequence[Candidate], tree: Mapping[str, bytes]) -> str:

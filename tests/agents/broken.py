@@ -57,7 +57,8 @@ REPOSITORIES: dict[str, Broken] = {
         wheels={"PyYAML-6.0": _YAML},
     ),
     "own-module": Broken(
-        "--- scripts/evaluate.py\nfrom benchmarks.data import N\nPRINT\n--- benchmarks/__init__.py\n--- benchmarks/data.py\nN = 1\n",
+        "--- scripts/evaluate.py\nfrom benchmarks.data import N\n"
+        "PRINT\n--- benchmarks/__init__.py\n--- benchmarks/data.py\nN = 1\n",
         ("own-module-not-on-path",),
         "python scripts/evaluate.py",
     ),
@@ -68,7 +69,8 @@ REPOSITORIES: dict[str, Broken] = {
         wheels={"numpy-2.0": _NUMPY},
     ),
     "moved-import": Broken(
-        "--- evaluate.py\nfrom collections import Mapping, OrderedDict\nassert Mapping and OrderedDict\nPRINT\n", ("moved-import",)
+        "--- evaluate.py\nfrom collections import Mapping, OrderedDict\n"
+        "assert Mapping and OrderedDict\nPRINT\n", ("moved-import",)
     ),
     "removed-argument": Broken(
         "--- requirements.txt\npandas\n--- data/x.txt\n1 2\n--- evaluate.py\nimport pandas as pd\n"
@@ -92,7 +94,8 @@ REPOSITORIES: dict[str, Broken] = {
         ("hard-coded-path",),
     ),
     "output-folder": Broken(
-        "--- evaluate.py\nwith open('results/metrics.json', 'w') as file:\n    file.write('{}')\nPRINT\n", ("missing-output-folder",)
+        "--- evaluate.py\nwith open('results/metrics.json', 'w') as file:\n"
+        "    file.write('{}')\nPRINT\n", ("missing-output-folder",)
     ),
     "working-folder": Broken(
         "--- code/evaluate.py\nimport json\njson.load(open('config.json'))\nPRINT\n--- code/config.json\n{}\n",
@@ -107,10 +110,12 @@ REPOSITORIES: dict[str, Broken] = {
         "--- train.py\nimport pickle\nif __name__ == '__main__':\n    pickle.dump([1], open('model.pkl', 'wb'))\n",
         ("train-first",),
     ),
-    "question": Broken("--- evaluate.py\nanswer = input('Press Enter')\nassert answer == ''\nPRINT\n", ("closed-standard-input",)),
+    "question": Broken(""
+        "--- evaluate.py\nanswer = input('Press Enter')\nassert answer == ''\nPRINT\n", ("closed-standard-input",)),
     "removed-function": Broken("--- evaluate.py\nimport time\nstart = time.clock()\nPRINT\n", ("removed-name",)),
     "python-two": Broken(
-        "--- evaluate.py\ndef main():\n    for i in xrange(3):\n        print 'step', i\n    print 'accuracy: %.2f' % 0.75\nmain()\n",
+        "--- evaluate.py\ndef main():\n    for i in xrange(3):\n"
+        "        print 'step', i\n    print 'accuracy: %.2f' % 0.75\nmain()\n",
         ("python-two", "python-two-name"),
     ),
     "relative-import": Broken(
@@ -134,7 +139,9 @@ REPOSITORIES: dict[str, Broken] = {
     "yaml-loader": Broken(
         "--- requirements.txt\nPyYAML\n--- evaluate.py\nimport yaml\nassert yaml.load('1') == 1\nPRINT\n",
         ("yaml-load-without-loader",),
-        wheels={"PyYAML-6.0": "--- yaml.py\ndef load(text, Loader):\n    return int(text)\ndef safe_load(text):\n    return int(text)\n"},
+        wheels={
+        "PyYAML-6.0": "--- yaml.py\ndef load(text, Loader):\n"
+        "    return int(text)\ndef safe_load(text):\n    return int(text)\n"},
     ),
     "moved-inside-package": Broken(
         "--- requirements.txt\nkit\n--- evaluate.py\nfrom kit.old import Thing\nPRINT\n",
@@ -142,7 +149,8 @@ REPOSITORIES: dict[str, Broken] = {
         wheels={"kit-2.0": "--- kit/__init__.py\n--- kit/old.py\n--- kit/parts.py\nclass Thing:\n    pass\n"},
     ),
     "two-missing-files": Broken(
-        "--- evaluate.py\nopen('/home/a/data/x.txt')\nopen('out/a/b.txt', 'w')\nopen('logs/c.txt', 'w')\nPRINT\n--- data/x.txt\n1\n",
+        "--- evaluate.py\nopen('/home/a/data/x.txt')\n"
+        "open('out/a/b.txt', 'w')\nopen('logs/c.txt', 'w')\nPRINT\n--- data/x.txt\n1\n",
         ("hard-coded-path", "missing-output-folder", "missing-output-folder"),
     ),
     "chain": Broken(

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from autosota.environments import uv
-from autosota.environments.interpreters import Interpreter
+from autosota.environments import bytecode, uv
 from autosota.environments.manifests import Own
 from autosota.environments.resolver import Lock
 from autosota.errors import MachineError, StageError
@@ -58,7 +55,7 @@ def install(lock: Lock, own: Own | None, *, cache: Path) -> Path:
     _sweep(cache)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=cache))
     try:
-        _fill(draft, lock, own)
+        _fill(draft, lock, own, cache / "bytecode")
         draft.chmod(0o755)
         draft.rename(folder)
     except OSError as error:
@@ -69,7 +66,7 @@ def install(lock: Lock, own: Own | None, *, cache: Path) -> Path:
     return folder
 
 
-def _fill(draft: Path, lock: Lock, own: Own | None) -> None:
+def _fill(draft: Path, lock: Lock, own: Own | None, store: Path) -> None:
     interpreter = lock.interpreter
     made = uv.run(["venv", "--relocatable", "--no-project", "--python", interpreter.path, "--clear", str(draft)], indexed=False)
     if made.returncode:
@@ -91,7 +88,7 @@ def _fill(draft: Path, lock: Lock, own: Own | None) -> None:
     site = draft / "lib" / f"python{interpreter.version.major}.{interpreter.version.minor}" / "site-packages"
     if own is not None:
         _own_distribution(draft, site, own)
-    _compile(site, interpreter)
+    bytecode.compile_site(site, interpreter, store)
     packages = {package.name: package.version for package in lock.packages}
     manifest = {
         "format": FORMAT,
@@ -101,26 +98,6 @@ def _fill(draft: Path, lock: Lock, own: Own | None) -> None:
         "lock": lock.text,
     }
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-
-
-def _compile(site: Path, interpreter: Interpreter) -> None:
-    """Bytecode for a folder that is read-only later; by the base interpreter without `site`, as .pth files would run code."""
-    workers = str(min(4, os.cpu_count() or 1))
-    command = [
-        interpreter.path,
-        "-I",
-        "-S",
-        "-B",
-        "-m",
-        "compileall",
-        "-q",
-        "-j",
-        workers,
-        "--invalidation-mode",
-        "unchecked-hash",
-        str(site),
-    ]
-    subprocess.run(command, capture_output=True, check=False, cwd="/")
 
 
 def _own_distribution(draft: Path, site: Path, own: Own) -> None:

@@ -285,7 +285,8 @@ class _Reader:
 
 def clean(line: str) -> str:
     """A requirement line without comments, hashes, quotes, and paths of somebody's machine."""
-    text = re.sub(r"(^|\s)#.*$", "", line).strip().strip("'\",").strip()
+    text = re.sub(r"(^|\s)#.*$", "", line).strip().rstrip(",")
+    text = text.strip("'\"").strip() if text[:1] in "'\"" else text
     for option in _KEPT_OPTIONS:
         text = text.split(f" {option}", 1)[0].strip()
     local = re.match(r"([A-Za-z0-9][\w.-]*)(\[[\w,\s-]*\])?\s*@\s*file:", text)
