@@ -17,7 +17,7 @@ LEVELS = (
     ("config", "redlines", "search", "skills", "levers", "knobs", "workspace", "store", "ask", "failures", "assets", "paper",
      "metrics", "zones", "protocol", "statistics", "environments", "items", "candidates", "archives", "repositories", "rubrics",
      "entrypoints", "survey", "progress"),
-    ("evaluation", "preparation", "draft"),
+    ("evaluation", "commands", "preparation", "draft"),
     ("agents", "session"),
     ("conclusion", "pipeline", "report", "views", "fleet"),
     ("cli", "compose", "audit", "doctor", "cleaning", "demo"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from autosota import sandboxes
+from autosota.commands import HOPELESS
 from autosota.evaluation import Evaluation
 from autosota.ports import Limits
 from autosota.records import Change, Environment, SeedPlace
@@ -148,3 +149,24 @@ def test_a_traced_run_lists_the_repository_files_it_read(workspace: Workspace, m
     zones = environment.zones.model_copy(update={"ignored": ("data/",)})
     attempt = make(environment.model_copy(update={"zones": zones})).attempt(base, 1, trace=True)
     assert {"data/labels.txt", "evaluate.py", "model.py"} <= attempt.read
+
+
+def test_a_run_far_behind_in_its_progress_is_ended_early(workspace: Workspace, make: Make) -> None:
+    slow = "import sys, time\nfor loss in (0.9, 0.8, 0.7):\n    print('epoch 1 | val loss:', loss, flush=True)\n"
+    kit.write(
+        workspace.repository,
+        {"evaluate.py": slow + "if 'slow' in open('model.py').read():\n    time.sleep(600)\nprint('accuracy: 0.5')"},
+    )
+    base = workspace.snapshot()
+    environment = kit.environment(base, evaluate="python evaluate.py", progress="val loss:min")
+    evaluation = make(environment)
+    assert evaluation.measure(base, 1, "noise").progress == (0.9, 0.8, 0.7)
+    stuck = workspace.commit(base, [Change(path="model.py", content=b"RATE = 'slow'\n")])
+    seen: list[tuple[float, ...]] = []
+
+    def hopeless(progress: Sequence[float]) -> bool:
+        seen.append(tuple(progress))
+        return len(progress) == 3
+
+    measurement = evaluation.measure(stuck, 1, "search", hopeless=hopeless)
+    assert measurement.failure == HOPELESS and seen[-1] == (0.9, 0.8, 0.7)

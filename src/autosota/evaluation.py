@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 import threading
@@ -18,13 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autosota import items, metrics
+from autosota.commands import HOPELESS, Hopeless, Watch, ended, seeded_line, tail
 from autosota.errors import StageError, UsageError
 from autosota.ports import Command, Execution, Executor, Limits, Sandbox, Tree
 from autosota.records import Change, Environment, Measurement, MetricSpec, Mount, Purpose
 from autosota.store import ITEMS, VAULT, Store, digest
 from autosota.workspace import Workspace, write_file
 
-_TAIL = 2000
 _COPIED = 64 * 2**20
 _CROSSING = 256 * 2**20
 _TRACER = """\
@@ -88,17 +87,20 @@ class Evaluation:
 
     # ── the two entries ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def measure(self, commit: str, seed: int, purpose: Purpose, *, arm: str = "") -> Measurement:
+    def measure(
+        self, commit: str, seed: int, purpose: Purpose, *, arm: str = "", hopeless: Hopeless | None = None
+    ) -> Measurement:
         """Run once and append to the ledger; a finished measurement of the same content is returned, never repeated.
 
-        Raises StageError where it was interrupted: that says nothing about the candidate, so it is not recorded.
+        `hopeless` is shown the declared progress number while the command runs and may end it. Raises StageError where it was
+        interrupted: that says nothing about the candidate, so it is not recorded.
         """
         if self._store is None:
             raise TypeError("measure needs a store")
         finished = self._store.finished(commit, seed, purpose, arm)
         if finished is not None:
             return finished
-        attempt = self.attempt(commit, seed)
+        attempt = self.attempt(commit, seed, hopeless=hopeless)
         execution = attempt.execution
         if execution.ended == "stopped":
             raise StageError("an evaluation was interrupted", "run the same command again to go on")
@@ -109,7 +111,8 @@ class Evaluation:
             values=attempt.values if attempt.failure is None else {},
             seconds=round(execution.seconds, 4), cpu_seconds=round(execution.cpu_seconds, 4),
             exit_code=execution.exit_code, peak_memory=execution.peak_memory,
-            failure=attempt.failure, notes=attempt.notes, tail=tail(execution) if attempt.failure else "",
+            failure=attempt.failure, notes=attempt.notes, progress=self._progress(execution.stdout),
+            tail=tail(execution) if attempt.failure else "",
         )  # fmt: skip
         return self._store.append_measurement(measurement)
 
@@ -127,21 +130,21 @@ class Evaluation:
         folder.mkdir(exist_ok=True)
         return folder / f"{commit[:16]}-{seed}"
 
-    def attempt(self, commit: str, seed: int, *, trace: bool = False) -> Attempt:
+    def attempt(self, commit: str, seed: int, *, trace: bool = False, hopeless: Hopeless | None = None) -> Attempt:
         """Run once without recording. `trace` lists the repository files that were read (one run a little slower)."""
         with self._folder() as folder:
             if self.environment.commands.sealed:
-                return self._predict_and_score(commit, seed, folder, trace)
-            return self._evaluate(commit, seed, folder, trace)
+                return self._predict_and_score(commit, seed, folder, trace, hopeless)
+            return self._evaluate(commit, seed, folder, trace, hopeless)
 
     # ── one command ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _evaluate(self, commit: str, seed: int, folder: Path, trace: bool) -> Attempt:
+    def _evaluate(self, commit: str, seed: int, folder: Path, trace: bool, hopeless: Hopeless | None) -> Attempt:
         commands = self.environment.commands
         tree = self._tree(commit, seed, folder / "overlay", blind=False)
         mounts, variables, log = self._tracing(folder, trace)
         with self._open(tree, mounts) as sandbox:
-            execution = self._run(sandbox, commands.evaluate or "true", seed, variables)
+            execution = self._run(sandbox, commands.evaluate or "true", seed, variables, self._watch(hopeless))
             file = sandbox.read(commands.metrics) if commands.metrics else None
             rows = sandbox.read(commands.items) if commands.items else None
             read = _traced(log, sandbox.root)
@@ -149,7 +152,7 @@ class Evaluation:
 
     # ── predict and score ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _predict_and_score(self, commit: str, seed: int, folder: Path, trace: bool) -> Attempt:
+    def _predict_and_score(self, commit: str, seed: int, folder: Path, trace: bool, hopeless: Hopeless | None) -> Attempt:
         commands = self.environment.commands
         made, crossed, labels = (folder / name for name in ("made", "crossed", "labels"))
         made.mkdir()
@@ -158,11 +161,11 @@ class Evaluation:
         outputs = Mount(source=str(made), target=self._place(made, "/outputs"), writable=True)
         with self._open(self._tree(commit, seed, folder / "overlay", blind=True), [*mounts, outputs]) as sandbox:
             line = (commands.predict or "").replace("{outputs}", outputs.target)
-            predicted = self._run(sandbox, line, seed, variables, watch=False)
+            predicted = self._run(sandbox, line, seed, variables, self._watch(hopeless, metrics_too=False))
             missing = self._cross(sandbox, made, crossed)
             read = _traced(log, sandbox.root)
-        if missing:
-            why = _ended(predicted) or f"predict delivered no {', '.join(missing)}"
+        if missing or HOPELESS in predicted.notes:
+            why = ended(predicted) or f"predict delivered no {', '.join(missing)}"
             return Attempt(execution=predicted, values={}, failure=why, read=read)
         self._labels(labels)
         inputs = [
@@ -172,7 +175,7 @@ class Evaluation:
         # A baseline tree without overlay: the scorer is the baseline's code, whatever the candidate changed.
         with self._open(self._tree(self.environment.commit, seed, folder / "scorer", blind=False), inputs) as sandbox:
             line = (commands.score or "").replace("{outputs}", inputs[0].target).replace("{labels}", inputs[1].target)
-            scored = self._run(sandbox, line, seed, {})
+            scored = self._run(sandbox, line, seed, {}, self._watch(None))
             file = sandbox.read(commands.metrics) if commands.metrics else None
             rows = sandbox.read(commands.items) if commands.items else None
         total = replace(
@@ -268,14 +271,24 @@ class Evaluation:
         ]
         return self.executor.open(tree, recipe=self.environment.recipe, mounts=[*self.environment.mounts, *large, *mounts])
 
-    def _run(self, sandbox: Sandbox, line: str, seed: int, variables: dict[str, str], *, watch: bool = True) -> Execution:
+    def _run(self, sandbox: Sandbox, line: str, seed: int, variables: dict[str, str], watch: Watch) -> Execution:
         command = Command(
             line=seeded_line(line, seed, self.environment),
             variables={"AUTOSOTA_SEED": str(seed), **variables, **({"AUTOSOTA_ROOT": sandbox.root} if variables else {})},
             limits=self.limits,
-            until=(lambda stdout: metrics.read(self.metrics, stdout=stdout).failure is None) if watch else None,
+            until=watch,
+            quiet=watch.quiet,
         )
-        return sandbox.run(command)
+        execution = sandbox.run(command)
+        return replace(execution, notes=(*execution.notes, HOPELESS)) if watch.gave_up else execution
+
+    def _watch(self, hopeless: Hopeless | None, *, metrics_too: bool = True) -> Watch:
+        asked = self.metrics if metrics_too else ()
+        return Watch(asked, hopeless if self.environment.commands.progress else None, self._progress)
+
+    def _progress(self, stdout: str) -> tuple[float, ...]:
+        declared = self.environment.commands.progress
+        return metrics.series(declared.rpartition(":")[0], stdout) if declared else ()
 
     def _place(self, folder: Path, target: str) -> str:
         return target if self.executor.overlays else str(folder)
@@ -319,47 +332,11 @@ class Evaluation:
             values["cpu_seconds"] = execution.cpu_seconds
         if failure is None and execution.exit_code and execution.ended in ("exit", "silence"):
             notes.append(f"the command ended with exit code {execution.exit_code} after its metrics were complete")
-        if execution.ended in ("timeout", "cpu", "memory", "processes", "output", "disk", "stopped", "error"):
-            failure = _ended(execution)
+        if HOPELESS in execution.notes or execution.ended not in ("exit", "silence"):
+            failure = ended(execution)
         elif failure is not None:
-            failure = _ended(execution) or failure
+            failure = ended(execution) or failure
         return Attempt(execution=execution, values=values, failure=failure, notes=tuple(notes), file=file)
-
-
-def seeded_line(line: str, seed: int, environment: Environment) -> str:
-    """The command with its seed: at {seed}, in place of the option's value, or as an option right after the script's name."""
-    place = environment.commands.seed
-    if place.kind == "option" and place.option and "{seed}" not in line:
-        line, count = re.subn(rf"(?<!\S)({re.escape(place.option)})(=|\s+)\S+", r"\1\2{seed}", line)
-        if not count:
-            script = re.search(r"(\S+\.py|-m\s+[\w.]+)(?=\s|$)", line)
-            at = script.end() if script else len(line)
-            line = f"{line[:at]} {place.option} {{seed}}{line[at:]}"
-    return line.replace("{seed}", str(seed))
-
-
-def tail(execution: Execution) -> str:
-    """The last words of a run, for people and for Fix."""
-    return (execution.stdout[-_TAIL // 2 :] + "\n" + execution.stderr[-_TAIL:]).strip()[-_TAIL:]
-
-
-def _ended(execution: Execution) -> str | None:
-    reasons = {
-        "timeout": f"ended at the time limit after {execution.seconds:.0f} s",
-        "cpu": f"ended at the CPU time limit after {execution.cpu_seconds:.0f} CPU s",
-        "memory": "ended at the memory limit",
-        "processes": "ended at the limit of processes",
-        "output": "ended for printing without end",
-        "disk": "ended at the disk limit",
-        "stopped": "stopped from outside",
-        "error": "the sandbox failed: " + (execution.notes[-1] if execution.notes else "no reason given"),
-    }
-    if execution.ended in reasons:
-        return reasons[execution.ended]
-    if execution.exit_code:
-        last = [line for line in execution.stderr.strip().splitlines() if line.strip()]
-        return f"exit code {execution.exit_code}" + (f": {last[-1].strip()[:300]}" if last else "")
-    return None
 
 
 def _traced(log: Path | None, root: str) -> frozenset[str]:

@@ -274,6 +274,8 @@ class Commands(Record):
     """File with the metrics, relative to the tree."""
     items: str | None = None
     """File with one row per scored item, for tests over items."""
+    progress: str | None = None
+    """Name of a number printed as the run goes on, "val loss:min": a candidate far behind the baseline in it is ended early."""
     seed: SeedPlace = SeedPlace(kind="environment")
     access: Literal["row", "set", "stream"] = "set"
 
@@ -352,6 +354,8 @@ class Measurement(Record):
     notes: tuple[str, ...] = ()
     tail: str = ""
     """Last 2,000 characters of output, kept for failures only."""
+    progress: tuple[float, ...] = ()
+    """The declared progress number, in the order it was printed."""
     arm: str = ""
     """Set where the same commit is measured in a modified setting (controls, probes)."""
     protocol: str = ""

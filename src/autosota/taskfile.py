@@ -37,6 +37,8 @@ class EvaluationTable(_Table):
     free: tuple[str, ...] = ()
     timeout: str | float | None = None
     seeds: int | None = Field(default=None, ge=2, le=100)
+    progress: str | None = None
+    """NAME:min or NAME:max of a number printed as training goes on; a candidate far behind in it is ended early."""
     access: Literal["row", "set", "stream"] = "set"
     sealed: str | None = None
     withhold: float | None = Field(default=None, gt=0, lt=1)
@@ -149,6 +151,10 @@ def _check(path: Path, task: TaskFile) -> None:
         raise UsageError(
             f"{path}: [evaluation] has `predict` but no `outputs`",
             'name the files that cross, e.g. outputs = ["predictions.npz"]',
+        )
+    if evaluation.progress is not None and evaluation.progress.rpartition(":")[2] not in ("min", "max"):
+        raise UsageError(
+            f"{path}: [evaluation] progress = {evaluation.progress!r} has no direction", 'write it like "val loss:min"'
         )
     if sum(metric.primary for metric in task.metric) > 1:
         raise UsageError(f"{path}: more than one [[metric]] is primary", "keep `primary = true` on one")

@@ -46,9 +46,9 @@ def test_the_same_failure_after_two_remedies_needs_another_way() -> None:
 
 
 def test_a_chain_without_end_stops() -> None:
-    chain = events(*((FAILURE, f"failure {number}") for number in range(12)))
-    assert Monitor().seen(*chain[:-1]).advise(12.0).word == "continue"
-    assert Monitor().seen(*chain).advise(12.0).word == "stop"
+    chain = events(*((FAILURE, f"failure {number}") for number in range(30)))
+    assert Monitor().seen(*chain[:-1]).advise(30.0).word == "continue"
+    assert Monitor().seen(*chain).advise(30.0).word == "stop"
 
 
 def test_repetition_is_noticed() -> None:
@@ -58,7 +58,14 @@ def test_repetition_is_noticed() -> None:
     assert Monitor().seen(*events(*((STATE, f"{number}") for number in range(7)))).advise(7.0).word == "continue"
 
 
+RIVALS = ([0.1, 0.3, 0.5, 0.6, 0.7, 0.72], [0.1, 0.35, 0.52, 0.62, 0.71, 0.74])
+
+
 def test_hopeless() -> None:
-    assert hopeless([0.1, 0.2], bar=0.9, best_possible=0.5)
-    assert not hopeless([0.1, 0.2], bar=0.9, best_possible=1.0)
-    assert not hopeless([], bar=0.9, best_possible=0.0)
+    assert hopeless([0.1, 0.1, 0.1], RIVALS, "max")
+    assert not hopeless([0.1, 0.1], RIVALS, "max"), "too early to tell"
+    assert not hopeless([0.1, 0.3, 0.48], RIVALS, "max"), "within what the rivals differ"
+    assert not hopeless([0.9, 0.1, 0.1], RIVALS, "max"), "its best counts"
+    assert not hopeless([0.1, 0.1, 0.1], RIVALS[:1], "max"), "one rival shows no spread"
+    loss = [[-value for value in rival] for rival in RIVALS]
+    assert hopeless([-0.1, -0.1, -0.1], loss, "min") and not hopeless([-0.1, -0.4, -0.6], loss, "min")

@@ -46,7 +46,7 @@ Reproduced = Literal["yes", "partly", "no", "unknown"]
 MakeEvaluation = Callable[[Environment, Sequence[MetricSpec]], Evaluation]
 FIRST_SEED = 20_260_101
 """Of the traced run; its numbers are used for their names only."""
-REPAIRS = 12
+REPAIRS = 30
 SUBSTITUTE = "substitute: "
 """Start of a note on something that stands in for what the paper used."""
 
@@ -144,7 +144,8 @@ class Init:
                 Repair(signature="only notebooks", skill="notebook-only", outcome="worked", changed=(script.path,))
             )
         place, reason = preparation.seed_place(setting.resolved, commands, setting.workspace.tree(work.commit))
-        work.commands = commands.model_copy(update={"seed": place})
+        progress = setting.resolved.task_file.evaluation.progress
+        work.commands = commands.model_copy(update={"seed": place, "progress": progress})
         work.notes += [*notes, f"seed: {reason}"]
         return work
 

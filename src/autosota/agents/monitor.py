@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from autosota.records import Direction
+
 Phase = Literal["environment", "evaluation", "repair", "coding", "idle"]
 Word = Literal["continue", "guide", "stop"]
 
@@ -41,7 +43,7 @@ class Bounds:
     """Remedies against one signature before another way must be found."""
     same_step: int = 3
     """Identical steps, or steps that leave the state as it was."""
-    failures: int = 12
+    failures: int = 30
     """Failures in one piece of work."""
 
 
@@ -144,6 +146,16 @@ class Monitor:
         return None
 
 
-def hopeless(values: Sequence[float], bar: float, best_possible: float) -> bool:
-    """Can the mean over all planned runs still reach `bar` if every run to come gives `best_possible`? (Larger is better.)"""
-    return bool(values) and max(best_possible, max(values)) < bar
+def hopeless(progress: Sequence[float], rivals: Sequence[Sequence[float]], direction: Direction) -> bool:
+    """Is a run so far behind in its progress number that it is not worth finishing? (Early stop, paper 3.5.)
+
+    Looked at from half of the rivals' length on: its best value so far is worse than every rival's best at the same step, by more
+    than twice what the rivals differ among themselves. Without two rivals that came as far, never.
+    """
+    sign = 1.0 if direction == "max" else -1.0
+    steps = len(progress)
+    reached = [[sign * value for value in rival] for rival in rivals if len(rival) >= steps]
+    if len(reached) < 2 or steps < 3 or 2 * steps < max(len(rival) for rival in reached):
+        return False
+    best = [max(rival[:steps]) for rival in reached]
+    return max(sign * value for value in progress) < min(best) - 2 * (max(best) - min(best))

@@ -16,7 +16,9 @@ from statistics import fmean
 
 from autosota import statistics
 from autosota.agents.ideator import Ideator
+from autosota.agents.monitor import hopeless
 from autosota.agents.supervisor import Confirmation, Supervisor
+from autosota.commands import HOPELESS
 from autosota.errors import UsageError
 from autosota.evaluation import Evaluation
 from autosota.ports import Engine, Leap, Pending, Search, Stop, Try, Wait
@@ -173,10 +175,17 @@ class Scheduler:
         """Step 5, in a worker: one seed after another, ended at the first failure or when the candidate is hopeless."""
         done: list[Measurement] = []
         for seed in seeds:
-            done.append(self.evaluation.measure(commit, seed, "search"))
+            done.append(self.evaluation.measure(commit, seed, "search", hopeless=self._hopeless))
             if not done[-1].ok or self._gain(done, opponent) <= 0:
                 break
         return tuple(done)
+
+    def _hopeless(self, progress: Sequence[float]) -> bool:
+        """Has a run fallen too far behind the baseline in the progress number that the task declares?"""
+        _, _, direction = (self.case.environment.commands.progress or "").rpartition(":")
+        noise = self.case.baseline.measurements if self.case.baseline else ()
+        rivals = [measurement.progress for measurement in (*self._baseline.values(), *noise) if measurement.ok]
+        return hopeless(progress, rivals, "max" if direction == "max" else "min")
 
     def _collect(self) -> None:
         """Steps 6 and 7 for the runs that have ended: judge and record; waits for at least one."""
@@ -196,6 +205,8 @@ class Scheduler:
         status, reason = "not_improved", ""
         if verdict.status == "rejected":
             status = "rejected"
+        elif failed == HOPELESS:
+            status, reason = "stopped", failed
         elif commit is None or failed:
             status, reason = "failed", failed or ""
         elif gain is not None and gain > self._threshold(len(complete)) and len(complete) == len(seeds):

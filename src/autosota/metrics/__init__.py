@@ -91,6 +91,15 @@ def names(stdout: str, file: bytes | None = None, file_name: str = "") -> dict[s
     return found
 
 
+def series(name: str, stdout: str) -> tuple[float, ...]:
+    """Every value printed under a name, in order: a learning curve. Lines only, without tables."""
+    wanted = normalize(name)
+    found = text.named(text.clean(stdout), wanted=frozenset((wanted,)))
+    return tuple(
+        item.number.value for item in found if item.number is not None and wanted in {normalize(form) for form in item.names}
+    )
+
+
 def scale(spec: MetricSpec, values: Sequence[float]) -> float | None:
     """Factor from printed to reported unit, by the values the baseline prints: 100, 0.01 or 1; None where nothing shows it.
 
