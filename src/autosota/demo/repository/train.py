@@ -12,7 +12,7 @@ from kitchensinks.model import build_model
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", default="configs/kitchen_sinks.yaml", help="feature map and loss")
-    parser.add_argument("--alpha", type=float, default=0.002, help="strength of the L2 penalty")
+    parser.add_argument("--alpha", type=float, default=0.001, help="strength of the L2 penalty")
     parser.add_argument("--epochs", type=int, default=5, help="passes over the training images")
     parser.add_argument("--seed", type=int, default=0, help="draws the features and the order of the images")
     return parser.parse_args()
