@@ -285,3 +285,10 @@ def test_the_ends_of_a_huge_output_are_read_and_a_miss_says_so() -> None:
 )  # fmt: skip
 def test_direction_by_name(name: str, expected: str | None) -> None:
     assert vocabulary.direction(name) == expected
+
+
+@pytest.mark.parametrize("before", ["Loading data", "data/x.txt loaded", "Using the cpu today", "a b"])
+@pytest.mark.parametrize("line", ["accuracy: 0.5", "accuracy = 0.5", "Test accuracy: 0.5", "test accuracy:   0.5"])
+def test_a_named_line_below_words_is_no_table(before: str, line: str) -> None:
+    name = line.rstrip("0.5").rstrip(" =:")
+    assert metrics.names(f"{before}\n{line}\n") == {name: [0.5]}

@@ -32,6 +32,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns the exit code."""
+    if arguments is None and sys.getfilesystemencoding() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # file names are UTF-8 whatever the locale
     words = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in words
     _tolerate_streams()

@@ -234,8 +234,8 @@ def _interpreter(text: str) -> str:
     import shutil
 
     path = Path(text) if "/" in text else Path(shutil.which(text) or text)
-    if path.is_dir():
+    if os.path.isdir(path):
         path = path / "bin" / "python"
-    if not path.is_file() or not os.access(path, os.X_OK):
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
         raise UsageError(f"--python: no interpreter at {text}", "give the path of an environment's bin/python")
     return str(path.absolute())

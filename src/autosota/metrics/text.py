@@ -234,9 +234,11 @@ def _value(text: str) -> str:
 
 
 def _belongs(row: _Row, header: _Row) -> bool:
-    """Can `header` head this row? Only cells that are numbers alone count: "loss 0.3 | acc 0.9" heads itself."""
+    """Can `header` head this row? Only cells that are numbers alone count: "loss 0.3 | acc 0.9" and "acc: 0.9" stand alone."""
     if row.barred:
         return len(row.cells) == len(header.cells) and row.numbers >= 1
+    if row.numbers == 1 and len(row.cells) >= 2 and row.cells[-2][2].endswith((":", "=")):
+        return False
     return row.numbers >= 1 and len(row.cells) <= len(header.cells) + 1 and len(header.cells) <= len(row.cells) + 4
 
 
