@@ -97,7 +97,7 @@ def test_a_function_without_a_folder_is_none() -> None:
             "moved-import",
             "try:\n    from scipy.misc import logsumexp as lse, comb\nexcept ValueError:\n    pass\n",
             "ImportError: cannot import name 'logsumexp' from 'scipy.misc' (/x/scipy/misc/__init__.py)",
-            "try:\n    from scipy.special import logsumexp as lse\n    from scipy.special import comb\nexcept ValueError:\n    pass\n",
+            "try:\n    from scipy.special import logsumexp as lse\n    from scipy.special import comb\nexcept ValueError:\n    pass\n",  # noqa: E501
         ),
         (
             "removed-argument",
