@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 
+DEPTH = 200
+"""Code nested deeper than this is not analyzed."""
 LIMIT = 2 * 2**20
 """Files longer than this many bytes are not parsed."""
 DATA = {
@@ -62,16 +64,26 @@ def code(path: str, data: bytes | None) -> str | None:
 
 
 def parse(path: str, data: bytes | None) -> ast.Module | None:
-    """The syntax tree, or None where the content is not Python this interpreter can read."""
+    """The syntax tree, or None where the content is not Python this interpreter can read, or is nested beyond reason."""
     source = code(path, data)
     if source is None:
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(source)
+            tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    return tree if _depth(tree) <= DEPTH else None
+
+
+def _depth(tree: ast.AST) -> int:
+    deepest, stack = 0, [(tree, 1)]
+    while stack and deepest <= DEPTH:
+        node, depth = stack.pop()
+        deepest = max(deepest, depth)
+        stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
+    return deepest
 
 
 def dotted(node: ast.expr) -> str:

@@ -469,3 +469,11 @@ def test_offline_constants_are_counted_not_accused() -> None:
 def test_unreadable_patches_end_in_a_verdict(content: bytes) -> None:
     for path in ("engine/brain.py", "new.py", "settings.yaml", "x.ipynb", "requirements.txt", "pyproject.toml"):
         screen("PACKAGED", patch("PACKAGED", add={path: content}))
+
+
+@pytest.mark.parametrize(
+    "code", ["x = " + "+".join(["1"] * 3000), "x = a" + ".b" * 3000, "x = " + "-" * 3000 + "1", "x = f" + "(1)" * 3000, "def f(:"]
+)
+def test_code_that_cannot_be_analyzed_is_not_taken_on_trust(code: str) -> None:
+    verdict = screen("PACKAGED", patch("PACKAGED", add={"engine/more.py": code}))
+    assert {v.rule for v in verdict.violations if v.action == "review"} == {"unreadable-code"}

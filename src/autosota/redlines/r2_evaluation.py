@@ -26,6 +26,7 @@ class EvaluationScript(RedLine):
     checks = (
         protected.files,
         protected.symbols,
+        protected.unreadable,
         hijack.files,
         patching.foreign,
         overrides.parameters,

@@ -40,6 +40,15 @@ def data(difference: Difference) -> Iterator[Violation]:
             yield Violation(red_line="R6", rule="data-added", action="review", evidence=evidence, file=file.path, fix=fix)
 
 
+def unreadable(difference: Difference) -> Iterator[Violation]:
+    """R2: Python that cannot be analyzed may hold anything."""
+    for file in difference.files:
+        if file.after and not file.is_link and file.new is None and syntax.is_python(file.path, file.after):
+            evidence = f"{file.path} cannot be analyzed: no valid Python, too long, or nested too deeply"
+            fix = "write it so that this Python version can parse it"
+            yield Violation(red_line="R2", rule="unreadable-code", action="review", evidence=evidence, file=file.path, fix=fix)
+
+
 def symbols(difference: Difference) -> Iterator[Violation]:
     """R1, R2, R5: functions, constants, options, keys and calls that must stay in files that are otherwise free."""
     for file in difference.files:

@@ -11,8 +11,8 @@ from autosota.redlines.checks import fresh
 from autosota.redlines.difference import Difference
 
 _SPEED = {
-    "second", "seconds", "sec", "secs", "ms", "us", "millisecond", "milliseconds", "minutes", "time", "times", "latency", "runtime",
-    "walltime", "duration", "throughput", "speed", "fps", "tps", "qps",
+    "second", "seconds", "sec", "secs", "ms", "us", "millisecond", "milliseconds", "minutes", "time", "times", "latency",
+    "runtime", "walltime", "duration", "throughput", "speed", "fps", "tps", "qps",
 }  # fmt: skip
 _CACHES = {
     "functools.lru_cache",
