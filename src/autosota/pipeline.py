@@ -212,12 +212,13 @@ def _analyse(parts: Parts, case: Case) -> Analysis:
 
 def _propose(parts: Parts, case: Case) -> None:
     """The library of ideas, each with the Supervisor's word on it (paper 3.7.2)."""
-    known = {idea.id for idea, _ in parts.store.ideas()}
-    if known:
+    if parts.store.experiments():
         return
     parts.progress.stage("ideas")
+    known = {idea.id for idea, _ in parts.store.ideas()}
     for idea in parts.ideator.propose(case):
-        parts.store.append_idea(idea, parts.supervisor.screen_idea(idea, case))
+        if idea.id not in known:
+            parts.store.append_idea(idea, parts.supervisor.screen_idea(idea, case))
 
 
 def search_of(parts: Parts, case: Case) -> Search:

@@ -119,6 +119,9 @@ class Scheduler:
         """Search until a budget ends or nothing is left to try. Returns the reason it stopped."""
         self.history = sorted(self.store.experiments(), key=lambda experiment: experiment.number)
         self.ideas = {idea.id: idea for idea, verdict in self.store.ideas() if verdict is None or verdict.status != "rejected"}
+        for experiment in [item for item in self.history if item.status == "improved" and item.level != "PARAM"]:
+            self._propose_on(experiment.number, self.history[: experiment.number])
+        self._barren = _repeats(self.history)
         self._measure_baseline()
         while (reason := self._spent(budget)) is None or self._running:
             if reason is not None or len(self._running) >= self.engine.workers:
@@ -141,7 +144,7 @@ class Scheduler:
         running = [item.choice for item in self._running]
         choice = self.search.choose(self.history, running, list(self.ideas.values()))
         if isinstance(choice, Leap):
-            self._propose_on(choice.parent)
+            self._propose_on(choice.parent, self.history)
             choice = self.search.choose(self.history, running, list(self.ideas.values()), leap=False)
         if isinstance(choice, Leap):
             return Wait() if running else Stop("no structural idea is left for the leap path")
@@ -235,7 +238,7 @@ class Scheduler:
             best = best_of(self.history, self._metric.direction == "max")
             self.workspace.tag("_best", (best.commit if best else commit) or "")
             if choice.idea.level != "PARAM":
-                self._propose_on(number)
+                self._propose_on(number, self.history)
 
     # ── confirmation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -290,14 +293,14 @@ class Scheduler:
 
     # ── ideas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _propose_on(self, number: int) -> None:
+    def _propose_on(self, number: int, history: Sequence[Experiment]) -> None:
         """Ask the ideator again on a changed state; what is new joins the library with its verdict (paper 3.7.3)."""
         commit = self._commit_of(number)
         if commit in self._proposed:
             return
         self._proposed.add(commit)
         known = {idea.id for idea, _ in self.store.ideas()}
-        for idea in self.ideator.propose(self.case, self.history, self.workspace.tree(commit)):
+        for idea in self.ideator.propose(self.case, history, self.workspace.tree(commit)):
             if idea.id not in known:
                 verdict = self.supervisor.screen_idea(idea, self.case)
                 self.store.append_idea(idea, verdict)
@@ -410,6 +413,15 @@ def best_of(history: Sequence[Experiment], larger: bool) -> Experiment | None:
     """The improved experiment with the best score, the earlier one on a tie."""
     improved = [experiment for experiment in history if experiment.status == "improved" and experiment.score is not None]
     return max(improved, key=lambda e: ((e.score or 0.0) if larger else -(e.score or 0.0), -e.number), default=None)
+
+
+def _repeats(history: Sequence[Experiment]) -> int:
+    """How many experiments at the end of a history had a commit that an earlier one had measured."""
+    commits = [experiment.commit for experiment in history]
+    count = 0
+    while count < len(commits) and commits[-1 - count] in commits[: len(commits) - 1 - count]:
+        count += 1
+    return count
 
 
 def _trial(measurement: Measurement) -> Trial:
