@@ -184,11 +184,17 @@ class Constraint(Record):
     """R7: what this paper's protocol demands. Holds for the effective value, not only for the text."""
 
     text: str
+    """In words, for the report and for people."""
     file: str | None = None
+    """Where the value stands: YAML, TOML, JSON, INI or Python."""
     key: str | None = None
+    """Dotted path in `file`; in Python a module or class constant or an option's default. Without it only people can check."""
     min: float | None = None
+    """Least value. Without `min`, `max` and `one_of`, the baseline's value is fixed."""
     max: float | None = None
+    """Greatest value."""
     one_of: tuple[Scalar, ...] | None = None
+    """Allowed values."""
     evidence: Evidence | None = None
 
 

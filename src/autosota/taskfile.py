@@ -27,72 +27,115 @@ class EvaluationTable(_Table):
     """[evaluation]: one command, or predict and score."""
 
     command: str | None = None
+    """One command that trains or loads, predicts, scores and prints. `{seed}` is filled in."""
     predict: str | None = None
+    """In place of `command`: the candidate's code, which sees no labels. It writes its outputs below `{outputs}`."""
     score: str | None = None
+    """With `predict`: the baseline's code. `{outputs}` and `{labels}` are the folders it reads."""
     outputs: tuple[str, ...] = ()
+    """The only files that cross from `predict` to `score`, named as below `{outputs}`."""
     labels: tuple[str, ...] = ()
+    """Files that go to the vault: gone from every tree but the one that scores."""
     metrics: str | None = None
+    """A file with the metrics (JSON, CSV or any text), where they are not on stdout."""
     items: str | None = None
+    """A file with one row per scored item, for tests over items where the seed changes nothing."""
     protected: tuple[str, ...] = ()
+    """Globs of files that are measured from the baseline's copy, whatever a candidate did to them. Always wins."""
     free: tuple[str, ...] = ()
+    """Globs of files that a candidate may change; all others are then protected. Absent: found by analysis."""
     timeout: str | float | None = None
+    """Of one evaluation."""
     seeds: int | None = Field(default=None, ge=2, le=100)
+    """How often the baseline is repeated for its mean and noise."""
     progress: str | None = None
     """NAME:min or NAME:max of a number printed as training goes on; a candidate far behind in it is ended early."""
     access: Literal["row", "set", "stream"] = "set"
+    """How test inputs may be used: `row` each on its own, `set` all together, order-free, `stream` past only. Recorded."""
     sealed: str | None = None
+    """A folder with files that replace those of the same relative path at the confirmation. Not applied in this version."""
     withhold: float | None = Field(default=None, gt=0, lt=1)
+    """Part of the labeled rows that search is not scored on. Recorded in the protocol lock; not applied in this version."""
     seed: str | None = None
     """Where the seed is set if the command has no {seed}: an option ("--seed") or "file:key"."""
     schema_: SchemaTable | None = Field(default=None, alias="schema")
+    """What a valid prediction file is. Not applied in this version."""
 
 
 class SchemaTable(_Table):
     """[evaluation.schema]: what a valid prediction file is."""
 
     ids: Literal["unique"] | None = None
+    """Every item exactly once."""
     probabilities: Literal["simplex"] | None = None
+    """Rows are not negative and add up to one."""
     finite: bool | None = None
+    """No NaN, no infinity."""
     shape: Literal["rows"] | None = None
+    """As many rows as there are labels."""
 
 
 class MetricTable(_Table):
     """[[metric]]."""
 
     name: str
+    """As the evaluation prints it, without regard to case, punctuation and spaces. `cpu_seconds` is what the host measures."""
     direction: Literal["max", "min"] | None = None
+    """Is larger or smaller better. Absent: from the paper or the name, else an error that asks."""
     primary: bool = False
+    """The one that decides. Without it the first metric is."""
     reported: float | None = None
+    """The paper's number, in its own unit."""
     tolerance: float | None = Field(default=None, ge=0)
+    """Absolute: how near counts as reproduced. Absent: two standard deviations of the baseline, at least 1 % of the value."""
     margin: float | None = Field(default=None, ge=0)
+    """Relative: may get worse by so much before a gain is a trade-off. Absent or 0: not significantly worse."""
     floor: float | None = None
+    """A red line (R7): a mean below is rejected, a confidence bound below goes to review."""
     ceiling: float | None = None
+    """The same from above."""
     section: str | None = None
+    """Text of the line above, where a name occurs more than once in the output."""
 
 
 class BudgetTable(_Table):
     """[budget]."""
 
     trials: int | None = Field(default=None, ge=0)
+    """Evaluations of candidates in search; the confirmation is reserved besides."""
     time: str | float | None = None
+    """Of the whole run, confirmation included."""
     cost: float | None = Field(default=None, ge=0)
+    """US dollars for models; nothing asks one in this version."""
     memory: str | int | None = None
+    """Of one evaluation with all its processes."""
     disk: str | int | None = None
+    """Written by one evaluation."""
     processes: int | None = Field(default=None, ge=1)
+    """Of one evaluation at a time."""
 
 
 class TaskFile(_Table):
     """The whole file. Absent keys are None: rules and flags fill them."""
 
     paper: str | None = None
+    """PDF, LaTeX, HTML or Markdown file, arXiv id or URL."""
     repository: str | None = None
+    """The code: a directory, an archive or a git URL; relative to the task file."""
     python: str | None = None
+    """An existing interpreter, whose environment is used instead of a built one."""
     env: tuple[str, ...] = ()
+    """Environment variables let into the sandbox. Keys and tokens never are."""
     mounts: dict[str, str] = {}
+    """Data outside the repository: path in the repository → host folder or file, read-only in the sandbox."""
     evaluation: EvaluationTable = EvaluationTable()
+    """How it is measured."""
     metric: tuple[MetricTable, ...] = ()
+    """What is measured, the first or the primary one decides."""
     constraint: tuple[Constraint, ...] = ()
+    """What this paper's protocol demands (R7)."""
     budget: BudgetTable = BudgetTable()
+    """What a run may spend."""
 
     def metric_specs(self) -> tuple[MetricSpec, ...]:
         """The metrics that state a direction, primary first; one without is the objective agent's to complete."""
