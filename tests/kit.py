@@ -1,4 +1,4 @@
-"""What several tests build on: small repositories that run with this interpreter alone, and the command line as users start it."""
+"""What several tests build on: small repositories for this interpreter alone, and the command line as users start it."""
 
 from __future__ import annotations
 

@@ -123,13 +123,25 @@ print("accuracy: 0.5")
 
 
 def test_fills_the_memory(autosota: CommandLine) -> None:
-    code = "import time\nheap = []\nfor _ in range(200):\n    heap.append(bytearray(10**7))\n    time.sleep(0.02)\nprint('accuracy: 0.5')"
+    code = """
+import time
+heap = []
+for _ in range(200):
+    heap.append(bytearray(10**7)); time.sleep(0.02)
+print("accuracy: 0.5")
+"""
     measured(autosota, code).failed(1, "emory")
 
 
 def test_a_gigabyte_of_words(autosota: CommandLine) -> None:
     """The beginning and the end are read, the rest is dropped as it comes."""
-    code = "import sys\nline = b'x' * 999 + b'\\n'\nfor _ in range(10**3):\n    sys.stdout.buffer.write(line * 1000)\nprint('accuracy: 0.5')"
+    code = """
+import sys
+lines = (b"x" * 999 + b"\n") * 1000
+for _ in range(1000):
+    sys.stdout.buffer.write(lines)
+print("accuracy: 0.5")
+"""
     ended = measured(autosota, code, "--seeds", 2)
     if ended.code == 0:
         assert ended.data["metrics"][0]["mean"] == 0.5
