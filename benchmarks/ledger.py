@@ -1,6 +1,6 @@
 """A ledger of 10,000 experiments: reading it through the store, and writing the whole report.
 
-    python benchmarks/ledger.py [EXPERIMENTS]
+    python -m benchmarks.ledger [EXPERIMENTS]
 
 Prints seconds and sizes, and the time of parsing the same lines with plain `json` as the yardstick.
 """
@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from autosota.records import (
     Zones,
 )
 from autosota.store import EXPERIMENTS, FIRST, IDEAS, MEASUREMENTS, IdeaLine, Store, digest
+from benchmarks.figure import Figure
 
 STATUSES: tuple[Any, ...] = ("not_improved",) * 14 + ("failed", "rejected", "stopped", "improved")
 
@@ -84,9 +86,20 @@ def build(folder: Path, amount: int) -> Store:
     return Store(folder)
 
 
-def main() -> None:
-    """Build, read, report, print."""
-    amount = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+@dataclass(frozen=True)
+class Times:
+    """Seconds and sizes of one ledger."""
+
+    experiments: int
+    stored: int
+    plain: float
+    reading: float
+    writing: float
+    written: dict[str, int]
+
+
+def measure(amount: int) -> Times:
+    """Build, read, report."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "run"
         folder.mkdir()
@@ -99,15 +112,34 @@ def main() -> None:
         begin = time.perf_counter()
         experiments, measurements = store.experiments(), store.measurements()
         reading = time.perf_counter() - begin
+        assert len(experiments) == len(measurements) == amount
         begin = time.perf_counter()
         paths = report.write(Store(folder))
         writing = time.perf_counter() - begin
         stored = sum((folder / file).stat().st_size for file in (EXPERIMENTS, MEASUREMENTS))
-        print(f"{len(experiments):,} experiments, {len(measurements):,} evaluations, {stored / 2**20:.1f} MiB of records")
-        print(f"reading and checking the chain: {reading:.2f} s ({reading / plain:.1f} times plain json.loads)")
-        print(f"reading and writing the report: {writing:.2f} s")
-        for path in paths:
-            print(f"  {path.name:<20} {path.stat().st_size / 2**10:8.0f} KiB")
+        return Times(amount, stored, plain, reading, writing, {path.name: path.stat().st_size for path in paths})
+
+
+def figures() -> list[Figure]:
+    """A ledger of 10,000 experiments."""
+    times = measure(10_000)
+    sizes = ", ".join(f"{name} {size / 2**10:.0f} KiB" for name, size in times.written.items() if name.startswith("report."))
+    ratio = times.reading / times.plain
+    words = f"{ratio:.1f} times plain json.loads of its {times.stored / 2**20:.0f} MiB; the hash chain is checked"
+    return [
+        Figure("reading a ledger of 10,000", times.reading, "s", compared=words),
+        Figure("report of 10,000 experiments", times.writing, "s", compared=f"reading included; {sizes}"),
+    ]
+
+
+def main() -> None:
+    """Print one ledger's times and sizes."""
+    times = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    print(f"{times.experiments:,} experiments, {times.stored / 2**20:.1f} MiB of records")
+    print(f"reading and checking the chain: {times.reading:.2f} s ({times.reading / times.plain:.1f} times plain json.loads)")
+    print(f"reading and writing the report: {times.writing:.2f} s")
+    for name, size in times.written.items():
+        print(f"  {name:<20} {size / 2**10:8.0f} KiB")
 
 
 if __name__ == "__main__":
