@@ -16,7 +16,7 @@ LEVELS = (
     ("ports", "models", "coders", "sandboxes", "engines"),
     ("config", "redlines", "search", "skills", "levers", "knobs", "workspace", "store", "ask", "failures", "assets", "paper",
      "metrics", "zones", "protocol", "statistics", "environments", "items", "candidates", "archives", "repositories", "rubrics",
-     "entrypoints", "survey", "progress"),
+     "entrypoints", "survey", "progress", "seeds"),
     ("evaluation", "commands", "preparation", "draft"),
     ("agents", "session"),
     ("conclusion", "pipeline", "report", "views", "fleet"),

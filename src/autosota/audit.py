@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autosota import candidates, compose, config, pipeline, report
-from autosota.agents.scheduler import Confirmed, Scheduler, SeedPlan
+from autosota.agents.scheduler import Confirmed, Scheduler
 from autosota.agents.supervisor import assurance
 from autosota.conclusion import conclude
 from autosota.errors import UsageError
 from autosota.progress import Progress
 from autosota.records import Case, Patch, Record, Result, Verdict, Violation
+from autosota.seeds import Seeds
 from autosota.store import HISTORY, PATCH, Store
 from autosota.workspace import Workspace
 
@@ -96,7 +97,7 @@ def _confirmed(
         evaluation=evaluation, workspace=workspace, store=parts.store, engine=parts.engine, progress=parts.progress,
         seeds=(), protocol=digest,
     )  # fmt: skip
-    confirmation = scheduler.confirm_commit(SeedPlan(parts.store.secret()), commit, verdict, searched=searched)
+    confirmation = scheduler.confirm_commit(Seeds(parts.store.secret()), commit, verdict, searched=searched)
     return Confirmed(None, commit, confirmation)
 
 

@@ -13,7 +13,7 @@ from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
 from autosota.agents.objective import Objective, compare
 from autosota.agents.resource import Resource
-from autosota.agents.scheduler import Budget, Scheduler, SeedPlan
+from autosota.agents.scheduler import Budget, Scheduler
 from autosota.agents.supervisor import Supervisor, assurance
 from autosota.conclusion import conclude
 from autosota.config import Resolved, adopt
@@ -33,6 +33,7 @@ from autosota.records import (
     Rubric,
     Task,
 )
+from autosota.seeds import Seeds
 from autosota.store import PROTOCOL, Store
 from autosota.workspace import Workspace
 
@@ -152,7 +153,7 @@ def _objective(
 
 
 def _baseline(parts: Parts, environment: Environment, rubric: Rubric, workspace: Workspace) -> Baseline:
-    seeds = SeedPlan(parts.store.secret()).draw("noise", parts.resolved.config.seeds)
+    seeds = Seeds(parts.store.secret()).draw("noise", parts.resolved.config.seeds)
     locked = evaluation(parts, environment, rubric.metrics, workspace, lock(parts, environment, rubric, workspace))
     return parts.init.reproduce(environment, rubric, locked, seeds, parts.engine)
 
@@ -181,7 +182,7 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
     case = replace(case, analysis=analysis)
     digest = lock(parts, case.environment, case.rubric, workspace)
     _propose(parts, case)
-    plan = SeedPlan(store.secret())
+    plan = Seeds(store.secret())
     locked = evaluation(parts, case.environment, case.rubric.metrics, workspace, digest)
     scheduler = Scheduler(
         case=case, search=search_of(parts, case), ideator=parts.ideator, supervisor=parts.supervisor,

@@ -11,13 +11,14 @@ import pytest
 
 from autosota import sandboxes, search
 from autosota.agents.ideator import Ideator
-from autosota.agents.scheduler import Budget, Scheduler, SeedPlan
+from autosota.agents.scheduler import Budget, Scheduler
 from autosota.agents.supervisor import Supervisor
 from autosota.engines.local import LocalEngine
 from autosota.evaluation import Evaluation
 from autosota.ports import Limits
 from autosota.progress import Progress
 from autosota.records import Baseline, Case, Criterion, Rubric, Zones
+from autosota.seeds import Seeds
 from autosota.store import EXPERIMENTS, MEASUREMENTS, Store
 from autosota.workspace import Workspace
 from tests import kit
@@ -69,7 +70,7 @@ def opened(folder: Path, code: str = TRAIN, workers: int = 1, noise: float = 0.0
         yield Scheduler(
             case=case, search=search.make("leap", metric=kit.ACCURACY, seed=1), ideator=ideator, supervisor=supervisor,
             evaluation=evaluation, workspace=workspace, store=store, engine=engine,
-            progress=Progress(), seeds=SeedPlan(b"s" * 32).draw("search", 2), protocol="p",
+            progress=Progress(), seeds=Seeds(b"s" * 32).draw("search", 2), protocol="p",
         )  # fmt: skip
     finally:
         engine.close()
@@ -79,7 +80,7 @@ def opened(folder: Path, code: str = TRAIN, workers: int = 1, noise: float = 0.0
 def test_headroom_is_found_and_confirmed_and_the_budget_holds(tmp_path: Path) -> None:
     with opened(tmp_path) as scheduler:
         reason = scheduler.explore(Budget(trials=14))
-        confirmed = scheduler.confirm(SeedPlan(b"s" * 32))
+        confirmed = scheduler.confirm(Seeds(b"s" * 32))
     assert "14 evaluations" in reason
     spent = {(e.commit, t.seed) for e in scheduler.history for t in e.measurements}
     assert len(spent) == 14
@@ -93,7 +94,7 @@ def test_headroom_is_found_and_confirmed_and_the_budget_holds(tmp_path: Path) ->
 def test_without_headroom_nothing_is_claimed(tmp_path: Path) -> None:
     with opened(tmp_path, code=FLAT) as scheduler:
         scheduler.explore(Budget(trials=10))
-        confirmed = scheduler.confirm(SeedPlan(b"s" * 32))
+        confirmed = scheduler.confirm(Seeds(b"s" * 32))
     assert confirmed is None or confirmed.confirmation.grade == "UNCONFIRMED"
 
 
@@ -123,7 +124,7 @@ def test_two_workers_keep_one_ledger_and_the_budget(tmp_path: Path) -> None:
 
 
 def test_seeds_of_different_purposes_never_meet() -> None:
-    plan = SeedPlan(b"x" * 32)
+    plan = Seeds(b"x" * 32)
     drawn = [set(plan.draw(purpose, 300)) for purpose in ("noise", "search", "confirm", "verify")]
     assert all(len(seeds) == 300 and all(0 <= seed < 2**31 for seed in seeds) for seeds in drawn)
     assert len(set.union(*drawn)) == 1200

@@ -7,8 +7,6 @@ and started again makes the same choices and pays for nothing twice.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from autosota.ports import Engine, Leap, Pending, Search, Stop, Try, Wait
 from autosota.progress import Progress
 from autosota.records import Case, Experiment, Idea, Measurement, Patch, Trial, Verdict, Violation
 from autosota.redlines import guards
+from autosota.seeds import Seeds
 from autosota.store import Store
 from autosota.workspace import Workspace
 
@@ -36,27 +35,6 @@ _ATTEMPTS = 3
 """Confirmations of a run; each is paid for with a stricter level."""
 _BARREN = 25
 """The search ends after so many choices in a row that needed no new measurement."""
-
-
-@dataclass(frozen=True)
-class SeedPlan:
-    """Seeds of one run, drawn from its secret: disjoint by purpose, 31-bit, alike to look at (validity 3.5)."""
-
-    secret: bytes
-
-    def draw(self, purpose: str, count: int, label: str = "") -> tuple[int, ...]:
-        """The first `count` seeds of a purpose. `label` binds them to what was frozen: the protocol and the attempt."""
-        slot = {"noise": 0, "search": 1, "confirm": 2, "verify": 3}[purpose]
-        found: list[int] = []
-        index = 0
-        while len(found) < count:
-            block = hmac.new(self.secret, f"{purpose}|{label}|{index}".encode(), hashlib.sha256).digest()
-            # The residue modulo 4 keeps the purposes apart without telling anybody who does not know the rule.
-            seed = (int.from_bytes(block[:4], "big") & 0x7FFFFFFF) // 4 * 4 + slot
-            if seed not in found:
-                found.append(seed)
-            index += 1
-        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -242,7 +220,7 @@ class Scheduler:
 
     # ── confirmation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def confirm(self, plan: SeedPlan) -> Confirmed | None:
+    def confirm(self, plan: Seeds) -> Confirmed | None:
         """Confirm the best candidate on fresh seeds; the next best where that fails, each attempt at a stricter level.
 
         None where no candidate beat the baseline in search. A candidate with a trade-off is what is left when no other one is
@@ -260,7 +238,7 @@ class Scheduler:
         order = ("CONFIRMED", "DISCLOSE", "SUGGESTIVE", "REVIEW", "UNCONFIRMED", "REJECTED")
         return min(found, key=lambda item: order.index(item.confirmation.grade), default=None)
 
-    def confirm_commit(self, plan: SeedPlan, commit: str, verdict: Verdict | None, *, searched: bool) -> Confirmation:
+    def confirm_commit(self, plan: Seeds, commit: str, verdict: Verdict | None, *, searched: bool) -> Confirmation:
         """One attempt at one frozen candidate. `searched`: it was chosen by the metric that is confirmed here."""
         attempt = self.store.attempt(commit)
         seeds = plan.draw("confirm", statistics.LOOKS[-1], f"{self.protocol}|{attempt}")
