@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from autosota import taskfile
+from benchmarks import spaces
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -165,3 +166,20 @@ def test_seed_0_gives_what_the_readme_shows(name: str, tmp_path: Path) -> None:
     assert len(shown) == 2, f"{printed} is not in the README"
     measured = json.loads((EXAMPLES / "measured.json").read_text())[name]
     assert sorted(shown) == sorted(values[0] for values in measured)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hand_written_spaces_fit_the_repository(name: str, tmp_path: Path) -> None:
+    example = spaces.load(name)
+    source = EXAMPLES / name / "repository"
+    for number, (key, dimension) in enumerate(example.space.items()):
+        ends = dimension.choices or (dimension.low or 0, dimension.high or 0)
+        written = set()
+        for end in ends:
+            copy = shutil.copytree(source, tmp_path / f"{number}-{end}")
+            options = spaces.write(copy, example, {key: int(end) if dimension.whole else end})
+            written.add((options, *(path.read_bytes() for path in sorted(copy.rglob("*.*")) if path.is_file())))
+        assert len(written) == len(ends), key
+    copy = shutil.copytree(source, tmp_path / "structure")
+    for file, old, new in example.structure:
+        spaces.replace(copy / file, old, new)
