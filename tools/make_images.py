@@ -44,7 +44,10 @@ def style(theme: str) -> str:
     table = colors(theme)
     lines = STYLE.read_text(encoding="utf-8").splitlines()
     rules = "\n".join(line for line in lines if line.startswith((".plot", ".point")))
-    rules = rules.replace("font: 12px", "font: 13px") + "\n.pairs .tick { font-size: 12px; }\n.plot .heading { fill: var(--ink); font-weight: 600; font-size: 15px; }"
+    rules = (
+        rules.replace("font: 12px", "font: 13px")
+        + "\n.pairs .tick { font-size: 12px; }\n.plot .heading { fill: var(--ink); font-weight: 600; font-size: 15px; }"
+    )
     return re.sub(r"var\(--([\w-]+)\)", lambda match: table[match[1]], rules)
 
 
@@ -60,9 +63,7 @@ def draw(facts: Facts, theme: str) -> str:
     levels = plots.Levels(facts.mean, facts.noise, facts.reported)
     best = facts.best.number if facts.best else None
     search = plots.search_path(facts.experiments, metric, levels, best=best, width=600)
-    pairs = plots.pairs(
-        result.baseline.values, result.best.values, facts.pair_names, metric, width=372, places=facts.places
-    )
+    pairs = plots.pairs(result.baseline.values, result.best.values, facts.pair_names, metric, width=372, places=facts.places)
     height = float(re.search(r'height="([\d.]+)"', pairs)[1])  # type: ignore[index]
     interval = plots.interval(result.gain, facts.noise, metric, width=372)
     parts = [
@@ -74,7 +75,9 @@ def draw(facts: Facts, theme: str) -> str:
         text("gain with its 95 % interval", COLUMN + 6, 40 + height + 30, "axis-name"),
         _placed(interval, COLUMN, 40 + height + 42),
     ]
-    told = f"{result.grade}: {metric.name} {words.number(result.baseline.mean)} to {words.number(result.best.mean)} on fresh seeds."
+    told = (
+        f"{result.grade}: {metric.name} {words.number(result.baseline.mean)} to {words.number(result.best.mean)} on fresh seeds."
+    )
     full = max(HEIGHT, int(40 + height + 42 + 98))
     return picture(parts, WIDTH, full, "A run of autosota demo", told) + "\n"
 
