@@ -93,3 +93,27 @@ def test_a_seed_written_out_becomes_the_place() -> None:
     assert entrypoints.seeded("python a.py --seed 0 --x 1") == "python a.py --seed {seed} --x 1"
     assert entrypoints.seeded("python a.py --random_state=42") == "python a.py --random_state={seed}"
     assert entrypoints.seeded("python a.py --seeds 3 --x 0") == "python a.py --seeds 3 --x 0"
+
+
+@pytest.mark.parametrize(
+    ("readme", "expected"),
+    [
+        ("```python train.py```\n", "cd package && python train.py"),
+        ("```\npython3 train.py --epochs 3\n```\n", "cd package && python train.py --epochs 3"),
+    ],
+)
+def test_documented_script_in_a_folder(readme: str, expected: str) -> None:
+    content = files({"README.md": readme, "package/train.py": RUN, "setup.py": "x = 1\n"})
+    assert entrypoints.choose(content)[0] == expected
+
+
+def test_script_in_two_folders_is_not_guessed() -> None:
+    content = files({"README.md": "```\npython train.py\n```\n", "a/train.py": RUN, "b/train.py": RUN})
+    assert entrypoints.choose(content)[0] is None
+
+
+def test_documented_command_that_may_not_evaluate_is_shown_only() -> None:
+    content = files({"README.md": "```\npython makemore.py -i names.txt\n```\n", "makemore.py": RUN})
+    line, notes = entrypoints.choose(content)
+    assert line is None
+    assert "python makemore.py -i names.txt" in notes[0]

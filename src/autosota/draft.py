@@ -18,7 +18,8 @@ def task_file(resolved: Resolved, tree: Mapping[str, bytes]) -> str:
     """An autosota.toml with what rules find; every line that is a guess says so."""
     chosen, notes = preparation.commands(resolved, tree)
     candidates = entrypoints.find(tree)
-    line = (chosen.evaluate if chosen else None) or (candidates[0].line if candidates else "python evaluate.py")
+    found = (chosen.evaluate if chosen else None) or (candidates[0].line if candidates else None)
+    line = found or "python evaluate.py"
     place, reason = entrypoints.seed_place(line, tree)
     if place.kind == "option" and "{seed}" not in line:
         line = f"{line} {place.option} {{seed}}"
@@ -39,7 +40,8 @@ def task_file(resolved: Resolved, tree: Mapping[str, bytes]) -> str:
         "",
         "[evaluation]",
         *(f"# {note}" for note in notes),
-        f"command   = {_quote(line)}  # check: is this the run whose number the paper reports?",
+        f"command   = {_quote(line)}"
+        + ("  # check: is this the run whose number the paper reports?" if found else "  # CHANGE: no command was found"),
         *(f"# command = {_quote(item.line)}  # from {item.origin}" for item in candidates[:4] if item.line not in line),
         f"# seed: {reason}" if place.kind != "key" else f"seed      = {_quote(f'{place.file}:{place.key}')}  # check: {reason}",
         f"metrics   = {_quote(metrics_file)}  # check: is this the file with the metrics?"

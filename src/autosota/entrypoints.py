@@ -27,6 +27,8 @@ _SEED_OPTIONS = ("--seed", "--random_seed", "--random-seed", "--random_state", "
 _SEED_KEYS = ("seed", "random_seed", "random_state", "rng_seed", "manual_seed", "global_seed")
 _WEIGHTS = (".pt", ".pth", ".ckpt", ".h5", ".keras", ".safetensors", ".joblib", ".pkl", ".pickle", ".npz", ".onnx")
 MAX_README = 2**20
+_LEAST = 0.7
+"""Rank below which a documented command is shown but never chosen: nothing says that it evaluates."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ def choose(tree: Mapping[str, bytes]) -> tuple[str | None, tuple[str, ...]]:
     if not candidates:
         return None, ()
     best = candidates[0]
+    if best.rank <= _LEAST:
+        shown = "; ".join(item.line for item in candidates[:5])
+        return None, (f"nothing says how this repository is evaluated; its README starts: {shown}",)
     rivals = [item for item in candidates[1:] if item.rank == best.rank and item.script != best.script]
     if rivals:
         lines = "; ".join(item.line for item in (best, *rivals[:4]))
@@ -151,7 +156,9 @@ def _readme(tree: Mapping[str, bytes]) -> Iterable[Candidate]:
         heading, fenced = "", False
         text = re.sub(r"\\\r?\n[ \t>]*", " ", _text(tree, name)[:MAX_README])
         for number, line in enumerate(text.splitlines(), 1):
-            if re.match(r"\s*(```|~~~|\.\. code)", line):
+            if alone := re.fullmatch(r"\s*```+\s*([^`]+?)\s*```+\s*", line):
+                line = f"    {alone[1]}"
+            elif re.match(r"\s*(```|~~~|\.\. code)", line):
                 fenced = not fenced or ".. code" in line
                 continue
             if not fenced and re.match(r"#+\s|\S.*\n[=-]{3,}", line):
@@ -170,13 +177,23 @@ def _command(line: str, heading: str, origin: str, tree: Mapping[str, bytes]) ->
     text = re.sub(r"^(?:(?:CUDA_VISIBLE_DEVICES|TF_CPP_MIN_LOG_LEVEL|OMP_NUM_THREADS)=\S+\s+)+", "", text)
     if _PLACEHOLDER.search(text) or _NOT.search(text) or len(text) > 500:
         return None
+    text = _in_its_folder(text, tree)
     started = scripts(text, tree)
     direct = re.match(r"(?:python3?(?:\.\d+)?|bash|sh|make|\./|cd)\b|\./", text)
     if not direct or not started:
         return None
-    text = re.sub(r"^python3?(?:\.\d+)?\b", "python", text)
+    text = re.sub(r"(^|&& )python3?(?:\.\d+)?\b", r"\1python", text)
     rank = _rank(f"{text.split(' --')[0]}") + (0.4 if _rank(heading) >= 6 else 0.0) + 0.3
-    return Candidate(text, started[0], rank, origin) if rank > 0.7 else None
+    return Candidate(text, started[0], rank, origin)
+
+
+def _in_its_folder(line: str, tree: Mapping[str, bytes]) -> str:
+    """A documented `python train.py` whose script lies in one folder of the repository: started there."""
+    match = re.match(r"python3?(?:\.\d+)?\s+(\w[\w.-]*\.py)(?=\s|$)", line)
+    if match is None or match[1] in tree:
+        return line
+    folders = [posixpath.dirname(path) for path in tree if posixpath.basename(path) == match[1]]
+    return f"cd {shlex.quote(folders[0])} && {line}" if len(folders) == 1 else line
 
 
 def _scripts(tree: Mapping[str, bytes]) -> Iterable[Candidate]:
