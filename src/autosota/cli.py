@@ -129,7 +129,12 @@ def _init(options: argparse.Namespace) -> int:
         raise UsageError(f"{target} exists", "give --yes to replace it, or --out FILE")
     with progress.Progress.open(sys.stderr, quiet=options.quiet) as live:
         text = compose.task_file({"repository": str(folder), "paper": options.paper, "python": options.python}, live)
-    target.write_text(text, encoding="utf-8")
+    if target.absolute().parent != folder:
+        text = text.replace('repository = "."', f"repository = {json.dumps(str(folder))}", 1)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}", "give a file that can be written with --out") from None
     _print(options, {"path": str(target)}, f"wrote {target}\nread it, correct it, then: autosota run {folder}")
     return 0
 

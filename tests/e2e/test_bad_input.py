@@ -198,3 +198,25 @@ def test_init_writes_only_its_file(autosota: CommandLine, repository: Path) -> N
     assert sorted(os.listdir(repository)) == ["autosota.toml", "evaluate.py"]
     autosota.run("init", repository, "--json").failed(2, "--yes")
     assert json.loads(autosota.measure(repository).stdout)["metrics"][0]["name"] == "accuracy"
+
+
+def test_init_elsewhere(autosota: CommandLine, repository: Path) -> None:
+    """The task file names the repository wherever it is written."""
+    autosota.run("init", repository, "--out", autosota.folder / "task.toml", "--json").finished()
+    assert os.listdir(repository) == ["evaluate.py"]
+    flags = ("--task", autosota.folder / "task.toml", "--python", sys.executable, "--seeds", 2, "--out", "out")
+    assert autosota.run("replicate", *flags, "--json").finished()["metrics"][0]["mean"] == 0.55
+    autosota.run("init", repository, "--out", "none/task.toml", "--json").failed(2, "none/task.toml")
+
+
+def test_views_of_what_is_not_there(autosota: CommandLine, repository: Path) -> None:
+    """Runs and experiments that do not exist, and runs that ended early, are shown or refused in words."""
+    assert autosota.run("list", "nowhere", "--json").finished() == {"runs": []}
+    autosota.run("clean", "nowhere", "--json").finished()
+    autosota.run("doctor", "--json").finished()
+    kit.write(repository, {"evaluate.py": "import sys\nsys.exit('broken')\n"})
+    autosota.measure(repository).failed(1, "broken")
+    autosota.run("show", "out", "--json").finished()
+    autosota.run("report", "out", "--json").finished()
+    autosota.run("show", "out", "7", "--json").failed(2, "7")
+    autosota.run("verify", "out", "--json").failed(2)
