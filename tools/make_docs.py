@@ -317,7 +317,36 @@ def levers() -> str:
     return "\n".join(["# Levers\n", NOTE, _words("levers.md"), f"{len(found)} levers:\n", _table(head, rows)])
 
 
+# ── layers ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def layers() -> str:
+    """docs/design/layers.md, from the lists that tests/test_architecture.py enforces."""
+    tree = ast.parse((ROOT / "tests" / "test_architecture.py").read_text(encoding="utf-8"))
+    known: dict[str, Any] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in ("LEVELS", "HOMES"):
+            known[node.targets[0].id] = ast.literal_eval(node.value)
+    rows = [(level, ", ".join(_part(name) for name in names)) for level, names in reversed(list(enumerate(known["LEVELS"])))]
+    homes = [(f"`{library}`", ", ".join(_part(name) for name in sorted(parts))) for library, parts in known["HOMES"].items()]
+    return "\n".join(
+        [
+            "# Who may import whom\n", NOTE, _words("layers.md"), _table(("level", "parts"), rows),
+            _table(("library", "lives in"), homes), _words("layers-more.md"),
+        ]
+    )  # fmt: skip
+
+
+def _part(name: str) -> str:
+    """A part of the package as a link to where it lies; the bare name where it does not exist."""
+    for path in (f"{name}.py", f"{name}/__init__.py"):
+        if (SOURCE / path).exists():
+            return f"[{name}](../../src/autosota/{path})"
+    return name
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "design/layers.md": layers,
     "task-file.md": task_file, "cli.md": command_line, "red-lines.md": red_lines, "skills.md": skills, "levers.md": levers,
 }  # fmt: skip
 
