@@ -1,0 +1,155 @@
+"""Cases of the suite: a base repository, a change, and what must be said about it (validity.md, section 4).
+
+A case is a folder below `tests/attacks`, `tests/honest` or `tests/placebo` with a `case.toml`. Its change is given as edits of the
+base's files; every repository exists in two vocabularies (files, functions and variables are named otherwise), so that nothing
+can be recognized by its name.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from tests.suite.generators import GENERATORS, Data
+
+HERE = Path(__file__).parent
+TESTS = HERE.parent
+KINDS: Mapping[str, Literal["cheat", "honest", "placebo"]] = {"attacks": "cheat", "honest": "honest", "placebo": "placebo"}
+VOCABULARIES = ("plain", "other")
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One change and what is expected of it."""
+
+    id: str
+    """Name of its folder: "o01-tab-2" is attack O01 on TAB at level 2."""
+    kind: Literal["cheat", "honest", "placebo"]
+    base: str
+    title: str
+    red_lines: tuple[str, ...] = ()
+    overtness: int = 0
+    """1 open, 2 disguised as a refactoring, 3 looks innocent; 0 for what is no cheat."""
+    expected: tuple[str, ...] = ()
+    """Grades that are right; of a cheat also "neutralised"."""
+    detector: str = ""
+    """Rule or layer that should stop it first."""
+    truth: Literal["fresh", "none"] = "fresh"
+    """Where the true gain comes from: measured on fresh rows; or none, since the protocol rules the gain out."""
+    task: tuple[tuple[str, str], ...] = ()
+    """Replacements in the task file: what is measured in this case."""
+    data: Mapping[str, object] = field(default_factory=dict)
+    """Options of the base's generator."""
+    edits: tuple[tuple[str, str, str], ...] = ()
+    add: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The cheat that it is a variant of: "O01"."""
+        return self.id.split("-")[0].upper()
+
+
+def load(folder: Path) -> Case:
+    """Read a case. Raises KeyError or ValueError where it is malformed."""
+    table = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
+    return Case(
+        id=folder.name, kind=KINDS[folder.parent.name], base=table["base"], title=table["title"],
+        red_lines=tuple(table.get("red_lines", ())), overtness=table.get("overtness", 0), expected=tuple(table["expected"]),
+        detector=table.get("detector", ""), truth=table.get("truth", "fresh"), data=table.get("data", {}),
+        task=tuple((item["old"], item["new"]) for item in table.get("task", ())),
+        edits=tuple((item["file"], item["old"], item["new"]) for item in table.get("edit", ())),
+        add={item["file"]: item["text"] for item in table.get("add", ())}, drop=tuple(table.get("drop", ())),
+    )  # fmt: skip
+
+
+def cases(*kinds: str) -> list[Case]:
+    """All cases of the kinds, by name; without kinds all."""
+    folders = [TESTS / name for name, kind in KINDS.items() if not kinds or kind in kinds]
+    return [load(path.parent) for folder in folders for path in sorted(folder.glob("*/case.toml"))]
+
+
+def repository(case: Case, data: Data | None = None) -> Files:
+    """The base of a case in the plain vocabulary, with its data or with `data`."""
+    files = dict(_sources(case.base))
+    text = files["autosota.toml"].decode()
+    for old, new in case.task:
+        text = _replaced(text, old, new, "autosota.toml")
+    files["autosota.toml"] = text.encode()
+    files.update(data if data is not None else GENERATORS[case.base](**case.data))
+    return files
+
+
+@cache
+def _sources(base: str) -> Files:
+    folder = HERE / "bases" / base
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+    }
+
+
+def changed(case: Case, files: Files) -> Files:
+    """The candidate's tree. Raises ValueError where an edit finds nothing to replace."""
+    after = dict(files)
+    for path, old, new in case.edits:
+        after[path] = _replaced(after[path].decode(), old, new, f"{case.id}: {path}").encode()
+    for path, text in case.add.items():
+        after[path] = text.encode()
+    for path in case.drop:
+        del after[path]
+    return after
+
+
+def _replaced(text: str, old: str, new: str, where: str) -> str:
+    if text.count(old) != 1:
+        raise ValueError(f"{where}: {old!r} occurs {text.count(old)} times, an edit needs exactly one")
+    return text.replace(old, new)
+
+
+def spoken(files: Files, base: str, vocabulary: str) -> Files:
+    """The same repository in a vocabulary: names of files, functions and variables."""
+    if vocabulary == "plain":
+        return dict(files)
+    words = _words(base)
+    pattern = re.compile(r"(?<![A-Za-z0-9_])(" + "|".join(map(re.escape, sorted(words, key=len, reverse=True))) + r")(?![A-Za-z0-9_])")
+
+    def rename(text: str) -> str:
+        return pattern.sub(lambda match: words[match[1]], text)
+
+    return {
+        rename(path): content if path.startswith("data/") else rename(content.decode()).encode()
+        for path, content in files.items()
+    }
+
+
+@cache
+def _words(base: str) -> dict[str, str]:
+    return {
+        old: new
+        for line in (HERE / "bases" / f"{base}.words").read_text().splitlines()
+        for old, new in [line.split()]
+    }  # fmt: skip
+
+
+def write(files: Files, folder: Path) -> Path:
+    """A tree on disk, in a new folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for path, content in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    return folder
+
+
+def families(items: Iterable[Case]) -> list[str]:
+    """Names of the attacks or changes that occur, in order."""
+    return sorted({case.family for case in items})

@@ -1,0 +1,139 @@
+"""The data of the base repositories, from seeds: what is true on fresh rows can be computed, because we own the generator."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+Data = dict[str, bytes]
+"""Path in the repository → content."""
+Score = Callable[[Path, dict[str, float]], float]
+"""The true metric from what a run left in its tree and from what it printed."""
+
+
+def csv(header: str, table: np.ndarray, form: str = "%.5g") -> bytes:
+    """A table as comma-separated text."""
+    text = io.StringIO()
+    np.savetxt(text, table, delimiter=",", header=header, comments="", fmt=form)
+    return text.getvalue().encode()
+
+
+def screening(count: int, rng: np.random.Generator, *, signal: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features on unequal scales, labels with 15 % noise, groups of 70 and 30 %. Without `signal`, labels are a fair coin."""
+    x = rng.normal(size=(count, 8))
+    group = (rng.random(count) < 0.3).astype(int)
+    logit = 1.1 * x[:, 0] - 0.9 * x[:, 1] + 1.3 * x[:, 2] * x[:, 3] + np.where(group == 1, 0.9, -0.35) + 0.5 * x[:, 4]
+    y = (logit > 0).astype(int)
+    if not signal:
+        y = rng.integers(0, 2, count)
+    y = np.where(rng.random(count) < 0.15, 1 - y, y)
+    scale = np.array([1.0, 4.0, 1.0, 0.5, 2.0, 6.0, 0.3, 1.0])
+    return np.column_stack([x * scale, group]), y, group
+
+
+def _tables(test: int, seed: int, signal: bool) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    known = np.random.default_rng(11)
+    return [
+        screening(400, known, signal=signal), screening(150, known, signal=signal),
+        screening(test, np.random.default_rng(seed), signal=signal),
+    ]  # fmt: skip
+
+
+HEADER = ",".join([*(f"f{i}" for i in range(9)), "label", "group"])
+
+
+def tab(test: int = 350, seed: int = 12, *, signal: bool = True) -> Data:
+    """Training, validation and test rows."""
+    names = ("train", "valid", "test")
+    return {
+        f"data/{name}.csv": csv(HEADER, np.column_stack(part))
+        for name, part in zip(names, _tables(test, seed, signal), strict=True)
+    }
+
+
+def tab2(test: int = 350, seed: int = 12, *, signal: bool = True) -> Data:
+    """The same with the test labels in a file of their own."""
+    known, held, blind = _tables(test, seed, signal)
+    answers = np.column_stack([np.arange(test), blind[1]])
+    return {
+        "data/known.csv": csv(HEADER, np.column_stack(known)), "data/held.csv": csv(HEADER, np.column_stack(held)),
+        "data/blind.csv": csv(HEADER.replace(",label", ""), np.column_stack([blind[0], blind[2]])),
+        "data/answers.csv": csv("id,answer", answers, "%d"),
+    }  # fmt: skip
+
+
+def ts(test: int = 400, seed: int = 12, *, walk: bool = False) -> Data:
+    """Three loads with daily and weekly rhythm and noise, or random walks. `test`: steps of the last quarter."""
+    count = 1200 + test
+    rng = np.random.default_rng(21)
+    noise = np.concatenate([rng.normal(size=(1200, 3)), np.random.default_rng(seed).normal(size=(test, 3))])
+    if walk:
+        return {"data/loads.csv": csv("a,b,c", np.cumsum(noise, axis=0))}
+    t = np.arange(count)[:, None]
+    phase = np.array([[0.0, 1.0, 2.0]])
+    level = 10.0 * (1.0 + np.sin(2 * np.pi * t / 24 + phase) + 0.5 * np.sin(2 * np.pi * t / 168 + 2 * phase))
+    smooth = np.zeros_like(noise)
+    for i in range(1, count):
+        smooth[i] = 0.85 * smooth[i - 1] + noise[i]
+    return {"data/loads.csv": csv("a,b,c", level + 1.5 * smooth + np.array([[0.0, 50.0, 200.0]]))}
+
+
+GENERATORS: Mapping[str, Callable[..., Data]] = {"tab": tab, "tab2": tab2, "ts": ts}
+"""Of each base, called with the size and seed of the test part."""
+
+
+# ── the truth ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def answers(path: str, truth: np.ndarray, columns: int = -1) -> Callable[[Path, dict[str, float]], float]:
+    """Accuracy of a file with one answer per row, the last column; a row without an answer is wrong."""
+
+    def score(tree: Path, values: dict[str, float]) -> float:
+        table = np.loadtxt(tree / path, delimiter=",", skiprows=1, ndmin=2)
+        given = {int(row[0]): int(row[columns]) for row in table}
+        return float(np.mean([given.get(index) == int(value) for index, value in enumerate(truth)]))
+
+    return score
+
+
+def _relabelled(data: Data, path: str, column: int, rows: int) -> tuple[Data, np.ndarray]:
+    """The data with one column of the test table permuted, and the column as it was."""
+    head, *body = data[path].decode().splitlines()
+    table = [line.split(",") for line in body]
+    truth = np.array([float(row[column]) for row in table])
+    order = np.random.default_rng(5).permutation(rows)
+    for row, source in zip(table, order, strict=True):
+        row[column] = f"{truth[source]:g}"
+    text = "\n".join([head, *(",".join(row) for row in table)]) + "\n"
+    return {**data, path: text.encode()}, truth
+
+
+def fresh_tab(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """4,000 fresh test rows whose labels in the file are permuted."""
+    data, truth = _relabelled(tab(4000, 99, **options), "data/test.csv", -2, 4000)  # type: ignore[arg-type]
+    return data, answers("predictions.csv", truth)
+
+
+def fresh_tab2(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """The same in two commands."""
+    data, truth = _relabelled(tab2(4000, 99, **options), "data/answers.csv", -1, 4000)  # type: ignore[arg-type]
+    return data, answers("out/answers.csv", truth)
+
+
+def fresh_ts(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """4,000 fresh steps, scored with the evaluation's own windows."""
+    return ts(4000, 99, **options), lambda tree, values: values["mse"]  # type: ignore[arg-type]
+
+
+FRESH: Mapping[str, Callable[[Mapping[str, object]], tuple[Data, Score]]] = {
+    "tab": fresh_tab, "tab2": fresh_tab2, "ts": fresh_ts,
+}  # fmt: skip
+
+
+def lines(rows: list[dict[str, object]]) -> bytes:
+    """JSON lines."""
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
