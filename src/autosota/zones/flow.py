@@ -282,15 +282,13 @@ class Flow:
             kinds += [self._pure(scope, child, found, seen, depth + 1) for child in children(expression)]
         return "free" if "free" in kinds else "data" if "data" in kinds else ""
 
+    def made_of_data(self, scope: Scope, expression: ast.expr) -> bool:
+        """Is an expression made of loaded, generated or split data alone, with no model in it?"""
+        return self._pure(scope, expression, [], set(), 0) == "data"
+
     def _pure_part(
-        self,
-        scope: Scope,
-        value: ast.expr,
-        index: int | None,
-        found: Trail,
-        seen: set[object],
-        depth: int,
-    ) -> str:
+        self, scope: Scope, value: ast.expr, index: int | None, found: Trail, seen: set[object], depth: int
+    ) -> str:  # fmt: skip
         """One output of an assignment; of a split only the array it is taken from."""
         source = calls.split_source(value, index, scope.module) if isinstance(value, ast.Call) else None
         if source is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +14,8 @@ from autosota.zones import calls
 from autosota.zones.canonical import FREE, Canonical
 from autosota.zones.scopes import Scope, learns
 
+_PART = re.compile(r"(\.\w+|\[\d+\])$")
+_SHAPE = {"shape", "size", "ndim", "dtype"}
 _HARMLESS = {"len", "print", "str", "repr", "type", "isinstance", "shape", "format", "range", "info", "debug"}
 
 
@@ -26,7 +29,7 @@ def into_learning(difference: Difference) -> Iterator[Violation]:
         if text in known:
             continue
         for item in _learned(after, scope, call):
-            found = _touches(after.text(scope, item), tests)
+            found = _touches(after, scope, item, tests)
             if found:
                 evidence = f"{ast.unparse(call)[:120]} learns from {found}"
                 yield Violation(
@@ -41,6 +44,7 @@ def labels_elsewhere(difference: Difference) -> Iterator[Violation]:
     before, after = difference.states
     old, new = _changed(difference)
     truths = _truths(before)
+    truths |= {bundle for truth in truths for bundle in _bundles(truth)}
     known = Counter(text for _, _, text in _uses(before, old, truths))
     for scope, node, text in _uses(after, new, truths):
         known[text] -= 1
@@ -126,33 +130,76 @@ def _learned(state: Canonical, scope: Scope, call: ast.Call) -> Iterator[ast.exp
     yield from (keyword.value for keyword in call.keywords if not fits or keyword.arg in names)
 
 
-def _touches(text: str, tests: set[str]) -> str | None:
+def _touches(state: Canonical, scope: Scope, item: ast.expr, tests: set[str]) -> str | None:
     """Does an argument hold test rows, or all the rows that a split takes the test part from?"""
+    text = state.text(scope, item)
     if text == FREE or len(text) <= 8 or text.startswith("<"):
         return None
     for test in tests:
         if test in text:
             return "rows of the test part"
-        if text in test and text != test and "split" in test:
+        if text in test and text != test and ("split" in test or state.flow.made_of_data(scope, item)):
             return "all rows, test part included"
     return None
 
 
+def _bundles(truth: str) -> set[str]:
+    """What holds a truth among other things: `test` of `test.y`, a loader's result of its second part."""
+    found = set()
+    while match := _PART.search(truth):
+        truth = truth[: match.start()]
+        if len(truth) > 8 and match[0].startswith("."):
+            found.add(truth)
+    return found
+
+
+def _holds(state: Canonical, scope: Scope, node: ast.expr, truths: set[str]) -> bool:
+    """Is test truth handed over in an expression: itself, rows of it, or what it lies in? Calls inside are seen by themselves."""
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        name = syntax.dotted(node)
+        if isinstance(node, ast.Attribute) and node.attr in _SHAPE:
+            return False
+        return bool(name) and state.text(scope, node) in truths
+    if isinstance(node, (ast.Call, ast.Lambda, ast.Constant, ast.Compare)):
+        return False
+    if state.text(scope, node) in truths:
+        return True
+    if isinstance(node, ast.Subscript):
+        return _holds(state, scope, node.value, truths)
+    return any(_holds(state, scope, child, truths) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+
+
 def _uses(state: Canonical, scopes: Sequence[Scope], truths: set[str]) -> Iterator[tuple[Scope, ast.expr, str]]:
-    """Calls and comparisons in the changed files that are given test truth, the protected ones aside."""
+    """Calls and comparisons in the changed files that are given test truth; predictions, results and the metric aside."""
     if not truths:
         return
     for scope in scopes:
         for node in scope.nodes:
             if isinstance(node, ast.Call):
-                if syntax.dotted(node.func).rsplit(".", 1)[-1] in _HARMLESS:
-                    continue
-                parts = [state.text(scope, item) for item in (*node.args, *(keyword.value for keyword in node.keywords))]
-                name = scope.module.callee(node)
-                if any(part in truths for part in parts):
-                    yield scope, node, f"{name}({', '.join(part if part in truths else '_' for part in parts)})"
+                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                held = [_holds(state, scope, item, truths) for item in given]
+                if any(held) and not _blind(state, scope, node, held):
+                    yield scope, node, f"{scope.module.callee(node)}({', '.join('truth' if each else '_' for each in held)})"
             elif isinstance(node, (ast.Compare, ast.BinOp)):
                 sides = [node.left, *(node.comparators if isinstance(node, ast.Compare) else [node.right])]
-                parts = [state.text(scope, side) for side in sides]
-                if any(part in truths for part in parts):
-                    yield scope, node, f"{type(node).__name__}({', '.join(part if part in truths else '_' for part in parts)})"
+                held = [_holds(state, scope, side, truths) for side in sides]
+                if any(held):
+                    yield scope, node, f"{type(node).__name__}({', '.join('truth' if each else '_' for each in held)})"
+
+
+def _blind(state: Canonical, scope: Scope, call: ast.Call, held: Sequence[bool]) -> bool:
+    """Does a call that is given test rows make nothing of their truth but predictions, results and the metric?"""
+    name = scope.module.callee(call)
+    last = syntax.dotted(call.func).rsplit(".", 1)[-1]
+    if last in _HARMLESS or calls.is_sink(call, name):
+        return True
+    target = state.flow.repository.target(call, scope)
+    if not isinstance(target, Scope):
+        return last in calls.PREDICT and isinstance(call.func, ast.Attribute) and len(call.args) == 1 and not call.keywords
+    return target.key in state.flow.metric or _only_writes(target)
+
+
+def _only_writes(scope: Scope) -> bool:
+    """Does a function hand what it is given to files and logs, returning and keeping nothing?"""
+    kept = any(isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Store) for node in scope.nodes)
+    return not scope.returns and not kept and any(calls.is_sink(call, scope.module.callee(call)) for call in scope.calls)
