@@ -16,8 +16,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autosota import cli
+from autosota import cli, zones
 from autosota.errors import UsageError
+from autosota.records import Commands
 from autosota.taskfile import TaskFile
 
 ROOT = Path(__file__).parent.parent
@@ -128,6 +129,19 @@ def test_the_tour_visits_ten_files_in_order() -> None:
     assert [int(number) for number, _ in heads] == list(range(1, 11))
     for _, path in heads:
         assert (ROOT / "src" / "autosota" / path).is_file()
+
+
+def test_the_zones_that_the_tour_tells_are_those_of_the_demo() -> None:
+    root = ROOT / "src" / "autosota" / "demo" / "repository"
+    tree = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    line = "python train.py --config configs/kitchen_sinks.yaml --seed"
+    found = zones.find(tree, Commands(evaluate=f"{line} {{seed}}"), read=None, protected=(), free=())
+    text = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    assert f"`{line} 0`" in text
+    assert found.symbols.get("train.py")
+    for name in ("kitchensinks/data.py", "kitchensinks/metrics.py", *found.symbols["train.py"]):
+        assert f"`{name}`" in text
+    assert set(found.protected) >= {"kitchensinks/data.py", "kitchensinks/metrics.py"} and "train.py" not in found.protected
 
 
 # ── commands and examples ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,9 +1,10 @@
-"""The pictures of the README, drawn from a finished run by the report's own plots; and the run's figures beside them.
+"""What the README shows of a run: pictures by the report's own plots, the command's last words, and the figures on record.
 
     autosota demo --out runs/demo
     python tools/make_images.py runs/demo
 
-writes docs/images/demo-light.svg, docs/images/demo-dark.svg and the entry "demo" of docs/measured.json.
+writes docs/images/demo-light.svg, docs/images/demo-dark.svg, the entry "demo" of docs/measured.json and the block below
+`<!-- demo -->` in README.md. Take the run that comes, not the best of several.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from autosota import views
 from autosota.report import html, plots, words
 from autosota.report.axes import picture, text
 from autosota.report.facts import Facts, gather
 from autosota.store import Store
 
 ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
 IMAGES = ROOT / "docs" / "images"
 MEASURED = ROOT / "docs" / "measured.json"
 STYLE = Path(html.__file__).parent / "templates" / "style.css"
@@ -95,8 +98,13 @@ def figures(facts: Facts) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def last_words(facts: Facts) -> str:
+    """What the command printed at its end, with the run directory as in the example above."""
+    return views.finished(Store(facts.folder)).replace(str(facts.folder.absolute()), "runs/demo").strip()
+
+
 def main() -> None:
-    """Write both pictures and the figures."""
+    """Write both pictures, the figures and the README's block."""
     parser = argparse.ArgumentParser(description="Draw the README's pictures from a finished run.")
     parser.add_argument("run", type=Path, help="run directory")
     facts = gather(Store(parser.parse_args().run))
@@ -105,6 +113,9 @@ def main() -> None:
         (IMAGES / f"demo-{theme}.svg").write_text(draw(facts, theme), encoding="utf-8")
     measured = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
     measured["demo"] = figures(facts)
+    text = README.read_text(encoding="utf-8")
+    block = re.compile(r"(?<=<!-- demo -->\n```text\n).*?(?=\n```)", re.DOTALL)
+    README.write_text(block.sub(lambda _: last_words(facts), text), encoding="utf-8")
     MEASURED.write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
