@@ -19,7 +19,7 @@ demo: $(STAMP) ## the main job on the bundled paper and repository
 	@$(BIN)/autosota demo
 
 test: $(STAMP) ## the default test suite
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 4
 
 slow: $(STAMP) ## kill campaigns and whole runs of the examples, too
 	@$(BIN)/python -m pytest -q --slow

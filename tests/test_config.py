@@ -80,6 +80,7 @@ def test_only_budgets_may_grow(tmp_path: Path) -> None:
     assert config.differences(table, old) == []
     assert config.differences(table, old.model_copy(update={"trials": 50, "workers": 4, "from_here": True})) == []
     assert config.differences(table, old.model_copy(update={"trials": 3})) == ["trials: was 7, now 3"]
+    assert config.differences(table, old.model_copy(update={"trials": 3}), started=False) == []
     assert "seeds" in config.differences(table, old.model_copy(update={"seeds": 9}))[0]
 
 

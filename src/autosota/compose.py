@@ -218,7 +218,7 @@ def write_config(records: Store, resolved: Resolved) -> bool:
     }  # fmt: skip
     old = records.config()
     if old:
-        changed = config.differences(old.get("settings", {}), resolved.config)
+        changed = config.differences(old.get("settings", {}), resolved.config, started=bool(records.experiments()))
         if changed:
             raise UsageError(
                 f"{records.folder} was started with other settings: " + "; ".join(changed),

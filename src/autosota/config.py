@@ -119,13 +119,15 @@ def from_record(table: dict[str, Any]) -> Resolved:
     )  # fmt: skip
 
 
-def differences(old: dict[str, Any], new: Config) -> list[str]:
-    """What a resumed run may not change, one line a setting; smaller budgets count as changes."""
+def differences(old: dict[str, Any], new: Config, *, started: bool = True) -> list[str]:
+    """What a resumed run may not change, one line a setting. Once the search has `started`, budgets may only grow."""
     found = []
     for name, value in new.model_dump(mode="json").items():
         before = old.get(name, Config.model_fields[name].get_default(call_default_factory=True))
         before = list(before) if isinstance(before, tuple) else before
         if before == value or name in ("target", "workers", "from_here"):
+            continue
+        if name in GROWING and not started:
             continue
         if name in GROWING and (value is None or (before is not None and value >= before)):
             continue
