@@ -162,3 +162,13 @@ def test_the_bootstrap_sees_both_sources_of_noise() -> None:
     spread = statistics.bootstrap(table, rounds=400)
     assert spread.low < statistics.mean(items) < spread.high
     assert spread.high - spread.low > 0.08
+
+
+def test_equal_differences_are_confirmed_by_the_sign_test_where_the_seed_moves_both_arms() -> None:
+    assert statistics.sign_p([0.1] * 5) == 2**-5
+    assert statistics.sign_p([0.1, 0.1, -0.1, 0.0]) == 0.5
+    assert statistics.sign_p([]) == 1.0
+    assert statistics.decide([0.1] * 8, seeded=True) == "confirmed"
+    assert statistics.decide([0.1] * 5, seeded=True) == "continue"
+    assert statistics.decide([0.1] * 8) == "unconfirmed"
+    assert statistics.decide([0.1] * 8, attempt=4, seeded=True) == "unconfirmed"

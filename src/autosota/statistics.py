@@ -117,6 +117,16 @@ def deviation(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - center) ** 2 for value in values) / (len(values) - 1))
 
 
+def local_noise(given: float, differences: Sequence[Sequence[float]], least: int = 3) -> float:
+    """The noise around a state: `given`, or less where at least so many candidates with several seeds each show less.
+
+    `differences`: per candidate its differences to the state, seed by seed. A better method is often steadier too, and the
+    noise of the first one would then hide every further step.
+    """
+    spreads = [deviation(each) ** 2 for each in differences if len(each) > 1]
+    return min(given, mean(spreads) ** 0.5) if len(spreads) >= least else given
+
+
 def constant(values: Sequence[float]) -> bool:
     """Are all values equal but for rounding? Then there is no seed noise and no t test."""
     scale = max((abs(value) for value in values), default=0.0)
@@ -129,6 +139,13 @@ def paired_p(differences: Sequence[float]) -> float:
         raise ValueError("the t test needs differences that vary; equal ones would give t = infinity")
     t = mean(differences) / (deviation(differences) / math.sqrt(len(differences)))
     return 1.0 - student_cdf(t, len(differences) - 1) if t < 0 else student_cdf(-t, len(differences) - 1)
+
+
+def sign_p(differences: Sequence[float]) -> float:
+    """One-sided p of the exact sign test for a median above zero; needs no variance. Ties say nothing and are left out."""
+    above, below = sum(value > 0.0 for value in differences), sum(value < 0.0 for value in differences)
+    total = above + below
+    return sum(math.comb(total, count) for count in range(above, total + 1)) / 2.0**total
 
 
 def interval(differences: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -162,23 +179,26 @@ def confirmation_interval(differences: Sequence[float]) -> tuple[float, float]:
     return interval(differences, LOOK_CONFIDENCE)
 
 
-def decide(differences: Sequence[float], *, attempt: int = 1, looks: Sequence[int] = LOOKS) -> Decision:
+def decide(differences: Sequence[float], *, attempt: int = 1, looks: Sequence[int] = LOOKS, seeded: bool = False) -> Decision:
     """What the pairs so far say. `looks` is a prefix of LOOKS, or all.
 
     `confirmed`: the look's level is reached and the interval printed beside the gain lies above zero.
     `futile`: the mean is not above zero.
     `continue`: not at a look, or more pairs may decide. `unconfirmed`: the last look is over.
-    Equal differences are never confirmed here: without seed noise only a test over items can.
+    `seeded`: do both arms vary with the seed? Then equal differences, noise that both arms share, are confirmed by the exact sign
+    test; without seed noise only a test over items can.
     """
     count = len(differences)
     if count not in looks:
         return "continue" if count < looks[-1] else "unconfirmed"
     if mean(differences) <= 0.0:
         return "futile"
-    if not constant(differences):
-        level = levels(attempt)[list(looks).index(count)]
-        if paired_p(differences) <= level and confirmation_interval(differences)[0] > 0.0:
+    level = levels(attempt)[list(looks).index(count)]
+    if constant(differences):
+        if seeded and sign_p(differences) <= level:
             return "confirmed"
+    elif paired_p(differences) <= level and confirmation_interval(differences)[0] > 0.0:
+        return "confirmed"
     return "continue" if count < looks[-1] else "unconfirmed"
 
 

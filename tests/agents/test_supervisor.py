@@ -233,12 +233,6 @@ def test_a_speed_claim_needs_the_hosts_clock_to_agree() -> None:
     assert confirm(values, of=speed, cpu={BASE: 2.0, CANDIDATE: 1.0})[0].grade == "CONFIRMED"
 
 
-def test_equal_differences_are_never_confirmed_by_a_t_test() -> None:
-    result, jobs = confirm(lambda commit, seed: {"accuracy": 0.9 + 0.01 * (seed % 3) + 0.25 * (commit == CANDIDATE)})
-    assert (result.grade, result.labels) == ("SUGGESTIVE", ("deterministic",))
-    assert len(jobs) == 16
-
-
 @pytest.mark.parametrize(
     ("floor", "level", "noise", "grade"),
     [(0.9, 0.95, 0.001, "CONFIRMED"), (0.9, 0.89, 0.001, "REJECTED"), (0.9, 0.905, 0.02, "REVIEW")],
@@ -353,3 +347,14 @@ def test_no_knob_in_the_protected_zone(file: str, place: str, status: str) -> No
         id=f"{file}::{place}", kind="constant", name="x", file=file, line=1, value=1, space=Space(kind="int", low=0, high=2)
     )
     assert Supervisor().screen_idea(idea(level="PARAM", knobs=(knob,)), case()).status == status
+
+
+def test_a_gain_that_is_the_same_on_every_seed_is_confirmed_where_the_seed_moves_both_arms() -> None:
+    def shared(commit: str, seed: int) -> Mapping[str, float]:
+        return {"accuracy": 0.25 + (seed - 1000) * 0.0625 + (0.125 if commit == CANDIDATE else 0.0)}
+
+    result, jobs = confirm(shared)
+    assert (result.grade, len(jobs)) == ("CONFIRMED", 16)
+    assert result.gain is not None and result.gain.p == 2**-8
+    fixed, _ = confirm(lambda commit, seed: {"accuracy": 0.9 if commit == CANDIDATE else 0.25})
+    assert (fixed.grade, "deterministic" in fixed.labels) == ("SUGGESTIVE", True)

@@ -137,7 +137,9 @@ class Supervisor:
             broken = _measure(case.environment.commit, candidate, islice(supply, look - len(arms.baseline)), submit, arms)
             if broken is not None:
                 return context.rejected((broken,), arms, broken.evidence)
-            decision = statistics.decide(arms.gains(case.rubric.primary), attempt=attempt, looks=looks)
+            decision = statistics.decide(
+                arms.gains(case.rubric.primary), attempt=attempt, looks=looks, seeded=context.seeded(arms)
+            )
             confirmed = confirmed or decision == "confirmed"
             undecided = any(guard.state == "undecided" for guard in guards.compare(arms.candidate, arms.baseline, case.rubric))
             if decision == "futile" or (confirmed and not undecided) or context.certain(arms):
@@ -211,6 +213,13 @@ class _Context:
         spec = self.case.rubric.primary
         return all(statistics.constant([guards.reading(run, spec) for run in runs]) for runs in (arms.baseline, arms.candidate))
 
+    def seeded(self, arms: _Arms) -> bool:
+        """Does the seed change both arms? Then equal differences are a gain seen once a seed, not one and the same run."""
+        spec = self.case.rubric.primary
+        return not any(
+            statistics.constant([guards.reading(run, spec) for run in runs]) for runs in (arms.baseline, arms.candidate)
+        )
+
     def rejected(self, violations: Sequence[Violation], arms: _Arms, reason: str) -> Confirmation:
         return self._result("REJECTED", arms, tuple(violations), (), reason, None)
 
@@ -225,8 +234,10 @@ class _Context:
         gain, labels = gain_of(gains, reference, self.attempt), self._labels(arms)
         if "reject" in actions:
             return self._result("REJECTED", arms, violations, labels, "a red line is crossed", gain)
-        deterministic = statistics.constant(gains)
-        if deterministic:
+        deterministic = statistics.constant(gains) and not self.seeded(arms)
+        if statistics.constant(gains) and not deterministic:
+            gain = gain.model_copy(update={"p": statistics.sign_p(gains)})
+        elif deterministic:
             by_items = self._by_items(arms)
             confirmed = by_items is not None and by_items <= sum(statistics.levels(self.attempt)) and gain.absolute > 0.0
             gain = gain.model_copy(update={"p": by_items}) if by_items is not None else gain
