@@ -23,7 +23,7 @@ LARGEST_GROUP = 8
 """Knobs in one PARAM idea: more than a batch of eight evaluations can tell apart."""
 _ENOUGH = 10
 _SINGLES = 6
-_TOGETHER = 6
+_TOGETHER = 8
 """Knobs in the idea that is tried first: what one batch can still explore."""
 
 

@@ -190,7 +190,7 @@ class Scheduler:
             status, reason = "stopped", failed
         elif commit is None or failed:
             status, reason = "failed", failed or ""
-        elif gain is not None and gain > self._threshold(len(complete)) and len(complete) == len(seeds):
+        elif gain is not None and gain > self._threshold(choice.parent, complete) and len(complete) == len(seeds):
             judged = self.supervisor.judge(complete, self._baseline_on(seeds), self.case)
             crossed = tuple(violation for violation in judged.violations if violation.action == "reject")
             prices = self._prices(complete, seeds)
@@ -312,15 +312,19 @@ class Scheduler:
         Half the seed's own run, half the mean of all runs known: the run alone would be a lucky or unlucky opponent where seeds
         do not pair (the candidate draws its random numbers differently), the mean alone would waste the pairing where they do.
         """
-        name = self._metric.name
-        if number:
-            values = {trial.seed: trial.values[name] for trial in self._experiment(number).measurements if trial.values}
-            known = list(values.values())
-        else:
-            values = {seed: measurement.values[name] for seed, measurement in self._baseline.items()}
+        name, values = self._metric.name, self._values(number)
+        known = list(values.values())
+        if not number:
             noise = self.case.baseline.measurements if self.case.baseline else ()
             known = [*values.values(), *(measurement.values[name] for measurement in noise if measurement.ok)]
         return {seed: (value + fmean(known)) / 2 for seed, value in values.items()}
+
+    def _values(self, number: int) -> dict[int, float]:
+        """Seed → what the state of experiment `number` scored with it."""
+        name = self._metric.name
+        if number:
+            return {trial.seed: trial.values[name] for trial in self._experiment(number).measurements if trial.values}
+        return {seed: measurement.values[name] for seed, measurement in self._baseline.items()}
 
     def _gain(self, measurements: Sequence[Measurement], opponent: Mapping[int, float]) -> float:
         """Mean gain over what the opponent is expected to score on the same seeds; its mean on a seed it lacks."""
@@ -340,9 +344,14 @@ class Scheduler:
                 found.append(Violation(red_line="R4", rule="search-guard", action="disclose", evidence=evidence))
         return tuple(found)
 
-    def _threshold(self, runs: int) -> float:
-        noise = self.case.baseline.noise.get(self._metric.name, 0.0) if self.case.baseline else 0.0
-        return float(_PROMISING * noise / max(1, runs) ** 0.5)
+    def _threshold(self, parent: int, complete: Sequence[Measurement]) -> float:
+        """What a gain over a state must exceed: a share of the noise around it."""
+        name, before = self._metric.name, self._values(parent)
+        tried: list[Sequence[Trial | Measurement]] = [item.measurements for item in self.history if item.parent == parent]
+        pairs = [[run.values[name] - before[run.seed] for run in runs if run.seed in before and name in run.values]
+                 for runs in [*tried, complete]]  # fmt: skip
+        noise = self.case.baseline.noise.get(name, 0.0) if self.case.baseline else 0.0
+        return float(_PROMISING * statistics.local_noise(noise, pairs) / max(1, len(complete)) ** 0.5)
 
     # ── state ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from autosota.knobs.finding import find, importance
+from autosota.knobs.finding import find, importance, likelier
 from autosota.knobs.writing import value, write, write_key
 
-__all__ = ["find", "importance", "value", "write", "write_key"]
+__all__ = ["find", "importance", "likelier", "value", "write", "write_key"]

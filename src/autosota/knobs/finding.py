@@ -11,7 +11,7 @@ from autosota.knobs.place import Place
 from autosota.knobs.signatures import UNSTATED
 from autosota.knobs.spaces import find_space
 from autosota.knobs.survey import Rules, Survey, is_tunable, take
-from autosota.knobs.vocabulary import weight
+from autosota.knobs.vocabulary import tendency, weight
 from autosota.records import Commands, Constraint, Knob, MetricSpec, Zones
 
 
@@ -53,6 +53,11 @@ def importance(knob: Knob) -> float:
     if knob.reason.startswith("not stated"):
         value *= 0.6
     return value
+
+
+def likelier(knob: Knob) -> int:
+    """The direction in which a better value more likely lies: 1 up, -1 down, 0 where its name says nothing."""
+    return 0 if knob.space.kind == "choice" else tendency(knob.name)
 
 
 def _knobs(place: Place, survey: Survey, rules: Rules, site_packages: Path | None) -> list[Knob]:

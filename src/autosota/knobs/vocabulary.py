@@ -145,6 +145,24 @@ _WEIGHTS = {
 }  # fmt: skip
 
 
+_UPWARD = re.compile(r"(?:^|_)(?:layers?|depth|degree|order|lags?|blocks|stages|window)(?:_|$)")
+_DOWNWARD = re.compile(
+    r"weight_decay|(?:^|_)(?:wd|l1|l2|reg)(?:_|$)|regular|lambda|alpha|penalty|ridge|drop(?:out|_rate)?(?:_|$)"
+)
+
+
+def tendency(name: str) -> int:
+    """Where a better value of this quantity usually lies: 1 above the published one, -1 below, 0 where nobody can say.
+
+    Published settings are chosen to be quick and safe: more computing and capacity, and less that holds the model back, pay more
+    often than the opposite.
+    """
+    text = words(name)
+    if quantity(name) in ("compute", "width", "divisor") or _UPWARD.search(text):
+        return 1
+    return -1 if _DOWNWARD.search(text) else 0
+
+
 def weight(name: str) -> float:
     """How much a quantity of this name usually matters, in [0, 1]: learning rates most, tolerances least."""
     return _WEIGHTS[quantity(name)]

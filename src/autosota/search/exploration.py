@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 
 from autosota.ports import Try
-from autosota.records import Experiment, Idea, Knob
-from autosota.search.coding import encode
+from autosota.records import Experiment, Idea, Knob, Scalar
+from autosota.search.coding import encode, is_ordered, same
 from autosota.search.lineage import Lineage, Vector
 
 _CELLS = 50
@@ -42,6 +42,8 @@ class Exploration:
     pending: tuple[Vector, ...]
     seed: int
     """For every random draw of the proposer."""
+    losses: Mapping[tuple[str, int | Scalar], float] = field(default_factory=dict)
+    """Moves of one knob alone that lost, on whatever state: knob and direction (or alternative) → the shortest, in ranges."""
 
     @property
     def best(self) -> Vector:
@@ -101,8 +103,31 @@ def explore(lineage: Lineage, running: Sequence[Try], idea: Idea, parent: int, s
                 pending.append(tuple(values.get(knob.id, knob.value) for knob in knobs))
     digest = hashlib.sha256(f"{seed}|{idea.id}|{parent}|{len(lineage.experiments)}|{pending!r}".encode()).digest()
     return Exploration(
-        knobs, here, tuple(points), frozenset(taken | set(pending)), tuple(pending), int.from_bytes(digest[:4], "big")
-    )
+        knobs, here, tuple(points), frozenset(taken | set(pending)), tuple(pending), int.from_bytes(digest[:4], "big"),
+        _losses(lineage, knobs),
+    )  # fmt: skip
+
+
+def _losses(lineage: Lineage, knobs: Sequence[Knob]) -> dict[tuple[str, int | Scalar], float]:
+    """See `Exploration.losses`. What lost on one state rarely wins on the next one, so it can wait."""
+    known = {knob.id: knob for knob in knobs}
+    found: dict[tuple[str, int | Scalar], float] = {}
+    for experiment in lineage.experiments.values():
+        if len(experiment.setting) != 1 or experiment.level != "PARAM" or experiment.commit is None:
+            continue
+        (name, value), *_ = experiment.setting.items()
+        knob = known.get(name)
+        if knob is None or (experiment.status != "failed" and (experiment.gain is None or experiment.gain > 0)):
+            continue
+        if not is_ordered(knob):
+            found[name, value] = 0.0
+            continue
+        before = lineage.effective(experiment.parent, (knob,))[0]
+        distance = encode(knob, value) - encode(knob, before)
+        if not same(before, value) and distance:
+            key = (name, 1 if distance > 0 else -1)
+            found[key] = min(found.get(key, 1.0), abs(distance))
+    return found
 
 
 def _gone(lineage: Lineage, parent: int) -> frozenset[str]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import random
 
 from autosota.knobs import importance
+from autosota.records import Knob, Scalar
 from autosota.search import moves, tpe, uniform
 from autosota.search.coding import decode, encode, is_ordered
 from autosota.search.exploration import Exploration
 from autosota.search.lineage import Vector
+from autosota.search.moves import has_lost
 
 _SMALL = 10
 """Up to so many knobs the first moves change one knob each, beyond that several."""
@@ -24,6 +26,8 @@ _WIDTH = 0.3
 """Standard deviation of such a change, in ranges."""
 _KEEP = 0.5
 """Each knob follows TPE's suggestion with this probability, else it stays as in the best vector."""
+_REACH = 0.35
+"""How far from the best value of a knob a suggestion may go, in ranges."""
 _ATTEMPTS = 50
 
 
@@ -31,8 +35,8 @@ def propose(question: Exploration) -> Vector | None:
     """The next vector; None when nothing new is left."""
     measured = sum(point.same for point in question.points) - 1 + len(question.pending)
     small = len(question.knobs) <= _SMALL
-    first = None
-    if measured < (_FIRST_SMALL if small else _FIRST_LARGE):
+    first = moves.bold(question) if measured == 0 else None
+    if first is None and measured < (_FIRST_SMALL if small else _FIRST_LARGE):
         first = moves.propose(question) if small else _several(question)
     return first or _crossed(question) or moves.propose(question) or uniform.remaining(question)
 
@@ -57,14 +61,29 @@ def _several(question: Exploration) -> Vector | None:
 
 
 def _crossed(question: Exploration) -> Vector | None:
-    """TPE's suggestion for a part of the knobs, the best vector's values for the rest."""
+    """TPE's suggestion for a part of the knobs, the best vector's values for the rest.
+
+    A value that lies as far out as one that lost is left out: a few points cannot tell the estimator what a cliff is.
+    """
     suggestion = tpe.propose(question)
     if suggestion is None:
         return None
     generator = random.Random(question.seed)
     best = question.best
+    usable = [
+        old if has_lost(question, knob, old, new) else _near(knob, old, new)
+        for knob, old, new in zip(question.knobs, best, suggestion, strict=True)
+    ]
     for _ in range(_ATTEMPTS):
-        vector = tuple(new if generator.random() < _KEEP else old for new, old in zip(suggestion, best, strict=True))
+        vector = tuple(new if generator.random() < _KEEP else old for new, old in zip(usable, best, strict=True))
         if not question.is_taken(vector):
             return vector
-    return suggestion
+    return None if question.losses else suggestion
+
+
+def _near(knob: Knob, old: Scalar, new: Scalar) -> Scalar:
+    """The new value, at most `_REACH` of the range away from the old one."""
+    if not is_ordered(knob):
+        return new
+    place, target = encode(knob, old), encode(knob, new)
+    return new if abs(target - place) <= _REACH else decode(knob, place + (_REACH if target > place else -_REACH))

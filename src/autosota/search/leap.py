@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median, stdev
 
+from autosota.knobs import importance
 from autosota.ports import Leap, Stop, Try, Wait
 from autosota.records import Experiment, Idea, MetricSpec, Scalar
 from autosota.search.coding import same
@@ -22,6 +23,12 @@ HONEYMOON = 5
 """Experiments on the state of a leap that has not paid off, before the search rolls back."""
 PATIENCE = 5
 """A PARAM step ends early when so many finished settings in a row brought nothing."""
+_PAID = 1.3
+"""How much more another visit to a PARAM idea promises if the last one paid."""
+_OLD = 0.6
+"""How much less an idea promises whose knobs have all been varied in others."""
+_ENOUGH = 3
+"""Experiments with several seeds that can tell the noise."""
 _BEARABLE = 2.0
 """A leap gets its honeymoon if it loses at most so many times the noise."""
 
@@ -69,12 +76,10 @@ class LeapSearch:
                 return Try(first, lineage.state, following)
             if leap:
                 return Leap(lineage.state, following)
-        for idea in _ranked([*structural, *(idea for idea in spaces if idea.id not in tried)]):
+        worth = {idea.id: _worth(idea, spaces, steps) for idea in spaces}
+        for idea in sorted([*structural, *spaces], key=lambda idea: (-worth.get(idea.id, idea.priority), idea.id)):
             if idea.level != "PARAM":
                 return Try(idea, lineage.state, following)
-            if (found := self._setting(lineage, running, idea, lineage.state, following)) is not None:
-                return found
-        for idea in _revisits(spaces, steps):
             if (found := self._setting(lineage, running, idea, lineage.state, following)) is not None:
                 return found
         return Wait() if running else Stop("every idea has been tried and no setting is left")
@@ -133,14 +138,15 @@ class LeapSearch:
         return Try(idea, parent, step, setting, honeymoon) if setting else None
 
     def _noise(self, lineage: Lineage) -> float:
-        """Standard deviation over seeds: given, else pooled over experiments, else from how small the losses are."""
-        if self.noise is not None:
-            return self.noise
+        """Standard deviation over seeds: given, or less where candidates show less; else pooled over experiments, else from
+        losses."""
         spreads = []
         for experiment in lineage.experiments.values():
             values = [trial.values[self.metric.name] for trial in experiment.measurements if self.metric.name in trial.values]
             if len(values) > 1:
                 spreads.append(stdev(values) ** 2)
+        if self.noise is not None:
+            return min(self.noise, float(fmean(spreads) ** 0.5)) if len(spreads) >= _ENOUGH else self.noise
         if spreads:
             return float(fmean(spreads) ** 0.5)
         gains = [abs(experiment.gain) for experiment in lineage.experiments.values() if experiment.gain is not None]
@@ -173,12 +179,16 @@ def _ranked(ideas: Sequence[Idea]) -> list[Idea]:
     return sorted(ideas, key=lambda idea: (-idea.priority, idea.id))
 
 
-def _revisits(spaces: Sequence[Idea], steps: dict[int, _Step]) -> list[Idea]:
-    """PARAM ideas to come back to: high priority, few visits, and a last visit that paid."""
+def _worth(idea: Idea, spaces: Sequence[Idea], steps: dict[int, _Step]) -> float:
+    """What the next visit to a PARAM idea promises: its priority, less with every visit, more if the last one paid.
 
-    def worth(idea: Idea) -> float:
-        visits = [step for _, step in sorted(steps.items()) if step.idea == idea.id and not step.honeymoon]
-        paid = any(experiment.status == "improved" for experiment in visits[-1].finished) if visits else False
-        return float(idea.priority * 0.75 ** len(visits) * (2.0 if paid else 1.0))
-
-    return sorted(spaces, key=lambda idea: (-worth(idea), idea.id))
+    An idea not visited yet is worth its priority as far as its knobs are new: those that a visited idea holds were varied there.
+    """
+    visits = [step for _, step in sorted(steps.items()) if step.idea == idea.id and not step.honeymoon]
+    if visits:
+        paid = any(experiment.status == "improved" for experiment in visits[-1].finished)
+        return float(idea.priority * 0.75 ** len(visits) * (_PAID if paid else 1.0))
+    visited = {step.idea for step in steps.values()}
+    varied = {knob.id for other in spaces if other.id in visited for knob in other.knobs}
+    new = sum(importance(knob) for knob in idea.knobs if knob.id not in varied) / sum(importance(knob) for knob in idea.knobs)
+    return float(idea.priority * (1 - _OLD + _OLD * new))
