@@ -254,7 +254,7 @@ def gather(store: Store) -> Facts:
         analysis=store.analysis(),
         result=store.result(),
         ideas=store.ideas(),
-        experiments=store.experiments(),
+        experiments=sorted(store.experiments(), key=lambda entry: entry.number),
         measurements=store.measurements(),
         patch=read_text(store.folder / PATCH),
         protocol=read_text(store.folder / PROTOCOL),

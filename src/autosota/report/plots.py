@@ -86,7 +86,7 @@ def search_range(experiments: Sequence[Experiment], metric: MetricSpec, levels: 
     )
     core = list(scores)
     if len(scores) >= 5:
-        cut = len(scores) // 10
+        cut = len(scores) // 5
         core = scores[cut:] if metric.direction == "max" else scores[: len(scores) - cut]
     if levels.baseline is not None:
         spread = 2 * (levels.noise or 0.0)
