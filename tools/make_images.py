@@ -55,7 +55,7 @@ def style(theme: str) -> str:
 
 
 def _placed(svg: str, x: float, y: float) -> str:
-    return svg.replace("<svg ", f'<svg x="{x}" y="{y}" ', 1)
+    return svg.replace("<svg ", f'<svg x="{x}" y="{y}" overflow="visible" ', 1)
 
 
 def draw(facts: Facts, theme: str) -> str:
