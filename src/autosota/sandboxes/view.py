@@ -57,6 +57,14 @@ def system(etc: Path) -> Iterator[str]:
     yield from ("--ro-bind", str(etc), "/etc")
     yield from ("--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu")
     yield from ("--proc", "/proc", "--dev", "/dev", "--dir", "/var", "--symlink", "/tmp", "/var/tmp")
+    for device in accelerators():
+        yield from ("--dev-bind-try", device, device)
+
+
+def accelerators(dev: Path = Path("/dev")) -> list[str]:
+    """Device files of GPUs; evaluations may use them, in both arms alike."""
+    found = [*dev.glob("nvidia*"), *dev.glob("kfd"), *dev.glob("dri")]
+    return sorted(str(path) for path in found)
 
 
 def environment(recipe: Recipe) -> Iterator[str]:
