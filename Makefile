@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test slow check bench figures clean help
+.PHONY: demo test slow check bench broken figures clean help
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -31,6 +31,9 @@ check: $(STAMP) ## formatting, lints, types
 
 bench: $(STAMP) ## the figures of docs/figures.md
 	@$(BIN)/python -m benchmarks
+
+broken: $(STAMP) ## replication of repositories that do not run: reproduced, honest, wrong
+	@$(BIN)/python -m benchmarks.broken
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

@@ -80,7 +80,7 @@ def replicate(parts: Parts) -> tuple[Case, Workspace]:
     )  # fmt: skip
     rubric = _stage(parts, "objective", Rubric, store.rubric, lambda: _objective(parts, task, environment, make_evaluation))
     baseline = _stage(parts, "baseline", Baseline, store.baseline, lambda: _baseline(parts, environment, rubric, workspace))
-    rubric = _score(parts, rubric, environment, baseline)
+    rubric = _score(parts, rubric, environment, baseline, workspace)
     primary = rubric.primary
     parts.progress.baseline(
         primary, mean=baseline.mean.get(primary.name), noise=baseline.noise.get(primary.name), runs=len(baseline.measurements)
@@ -158,8 +158,8 @@ def _baseline(parts: Parts, environment: Environment, rubric: Rubric, workspace:
     return parts.init.reproduce(environment, rubric, locked, seeds, parts.engine)
 
 
-def _score(parts: Parts, rubric: Rubric, environment: Environment, baseline: Baseline) -> Rubric:
-    checks: dict[str, bool] = parts.init.checks(environment, rubric, baseline)
+def _score(parts: Parts, rubric: Rubric, environment: Environment, baseline: Baseline, workspace: Workspace) -> Rubric:
+    checks: dict[str, bool] = parts.init.checks(environment, rubric, baseline, workspace.tree(environment.commit))
     scored = parts.objective.score(rubric, checks)
     if scored != rubric:
         parts.store.save(scored)

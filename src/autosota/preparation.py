@@ -29,6 +29,11 @@ _NATIVE = (
     ".safetensors", ".bin", ".nc", ".zarr", ".tif", ".onnx",
 )  # fmt: skip
 """Formats whose libraries read past Python's own `open`, which is what the trace sees."""
+REDUCED = "reduced settings: "
+"""Start of a note on a command that asks for less than the published experiment."""
+_REDUCING = re.compile(
+    r"(?<!\S)(--?(?:quick|fast|smoke|debug|dry|toy|tiny|mini|sanity)(?:[-_](?:run|test|dev|dev[-_]run|mode|check))*)(?![\w-])"
+)
 _LANGUAGES = {
     ".r": "R", ".jl": "Julia", ".cpp": "C++", ".cc": "C++", ".c": "C", ".java": "Java", ".m": "MATLAB", ".rs": "Rust",
     ".go": "Go", ".js": "JavaScript", ".ts": "TypeScript", ".scala": "Scala", ".lua": "Lua",
@@ -46,6 +51,12 @@ def commands(resolved: Resolved, tree: Mapping[str, bytes]) -> tuple[Commands | 
         return base.model_copy(update=parts), ()
     found, notes = entrypoints.choose(tree)
     return (base.model_copy(update={"evaluate": found}) if found else None), notes
+
+
+def reductions(chosen: Commands) -> tuple[str, ...]:
+    """Notes on options of the commands that ask for less than the published experiment."""
+    lines = " ".join(filter(None, (chosen.evaluate, chosen.predict, chosen.score)))
+    return tuple(f"{REDUCED}the command says {option}" for option in dict.fromkeys(_REDUCING.findall(lines)))
 
 
 def undecided(tree: Mapping[str, bytes], notes: Sequence[str]) -> UsageError:

@@ -77,7 +77,8 @@ def leaves(tree: Criterion) -> Iterator[Criterion]:
 
 
 def score(rubric: Rubric, checks: Mapping[str, bool]) -> Rubric:
-    """The rubric with every leaf decided whose check is in `checks`, earlier decisions kept, and its score."""
+    """The rubric with every leaf decided whose check is in `checks`, earlier decisions kept, and its score: the passed share of
+    what checks can decide. None until something was run."""
 
     def decide(criterion: Criterion) -> Criterion:
         if criterion.sub_tasks:
@@ -88,7 +89,8 @@ def score(rubric: Rubric, checks: Mapping[str, bool]) -> Rubric:
     tree = decide(rubric.tree)
     decided = [leaf for leaf in leaves(tree) if leaf.passed is not None]
     weight = sum(leaf.weight for leaf in decided)
-    share = sum(leaf.weight for leaf in decided if leaf.passed) / weight if weight else None
+    run = any(leaf.task_category != CATEGORIES[0] for leaf in decided)
+    share = sum(leaf.weight for leaf in decided if leaf.passed) / weight if weight and run else None
     return rubric.model_copy(update={"tree": tree, "score": share})
 
 

@@ -7,20 +7,13 @@ from pathlib import Path
 import pytest
 
 from autosota import config, sandboxes, taskfile
-from autosota.agents.fix import Fix
-from autosota.agents.init import Init
-from autosota.agents.monitor import Monitor
-from autosota.engines.local import LocalEngine
 from autosota.errors import StageError, UsageError
 from autosota.evaluation import Evaluation
-from autosota.failures import Memory
 from autosota.ports import Executor, Limits
-from autosota.records import Baseline, Criterion, Environment, MetricSpec, Readiness, Repository, Rubric, Task
-from autosota.store import Store
-from autosota.workspace import Workspace
-from tests.agents.broken import HOPELESS, REPOSITORIES, files
+from autosota.records import MetricSpec
+from tests.broken import files
+from tests.broken.bench import Bench
 from tests.environments.wheelhouse import only, wheel
-from tests.kit import write
 
 
 @pytest.fixture(scope="module")
@@ -31,42 +24,6 @@ def executor(tmp_path_factory: pytest.TempPathFactory) -> Executor:
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
-
-
-class Bench:
-    """A repository on disk and everything an Init needs."""
-
-    def __init__(self, folder: Path, files: dict[str, str], executor: Executor, cache: Path) -> None:
-        self.repository = write(folder / "repository", files)
-        self.workspace = Workspace(folder / "history.git", self.repository)
-        self.memory = Memory(folder / "failures.sqlite")
-        self.store = Store(folder / "run")
-        self.store.folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.executor, self.cache = folder, executor, cache
-        self.init = Init(executor=executor, cache=cache, fix=Fix(self.memory), monitor=Monitor())
-        self.task = Task(
-            paper=None, readiness=Readiness(ready=True, reasons=()),
-            repository=Repository(source=str(self.repository), kind="directory", path=str(self.repository)),
-        )  # fmt: skip
-
-    def evaluation(self, environment: Environment, metrics: object = ()) -> Evaluation:
-        return Evaluation(
-            workspace=self.workspace, executor=self.executor, environment=environment, metrics=metrics, limits=Limits(seconds=60),  # type: ignore[arg-type]
-            scratch=self.folder / "exports", store=self.store,
-        )  # fmt: skip
-
-    def prepare(self, **flags: object) -> Environment:
-        resolved = config.resolve({"repository": str(self.repository), **flags})
-        return self.init.prepare(self.task, resolved, self.workspace, self.evaluation)
-
-    def baseline(self, environment: Environment, metric: MetricSpec, seeds: int = 3) -> Baseline:
-        rubric = Rubric(metrics=(metric,), tree=Criterion(id="1", requirements="r", weight=1))
-        evaluation = self.evaluation(environment, rubric.metrics)
-        engine = LocalEngine(1)
-        try:
-            return self.init.reproduce(environment, rubric, evaluation, range(1, seeds + 1), engine)
-        finally:
-            engine.close()
 
 
 @pytest.fixture
@@ -82,31 +39,13 @@ def make(tmp_path: Path, executor: Executor, cache: Path, monkeypatch: pytest.Mo
 ACCURACY = MetricSpec(name="accuracy", direction="max", primary=True, reported=0.75)
 
 
-@pytest.mark.parametrize("name", REPOSITORIES)
-def test_a_broken_repository_is_made_to_run(name: str, make, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    broken = REPOSITORIES[name]
-    for package, text in broken.wheels.items():
-        wheel(tmp_path / "wheels", *package.rsplit("-", 1), files(text))
-    bench = make(files(broken.text))
-    environment = bench.prepare(evaluate=broken.command, metrics=("accuracy:max",))
-    assert tuple(repair.skill for repair in environment.repairs if repair.outcome == "worked") == broken.skills
-    baseline = bench.baseline(environment, ACCURACY)
-    assert baseline.mean["accuracy"] == 0.75
-    assert baseline.reproduced == "yes"
-
-
-@pytest.mark.parametrize("name", HOPELESS)
-def test_what_cannot_be_mended_ends_with_the_reason(name: str, make) -> None:  # type: ignore[no-untyped-def]
-    bench = make(files(HOPELESS[name]))
-    with pytest.raises(StageError) as caught:
-        bench.prepare(evaluate="python evaluate.py", metrics=("accuracy:max",))
-    assert "evaluate.py line" in caught.value.message
-    assert caught.value.hint
-
-
 def test_a_remedy_that_did_not_help_is_undone_and_not_tried_again(make, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     wheel(tmp_path / "wheels", "PyYAML", "6.0", {"other.py": ""})
-    bench = make(files("--- requirements.txt\n--- evaluate.py\nimport importlib\nimportlib.import_module('yaml')\nPRINT\n"))
+    bench = make(
+        files(
+            "--- requirements.txt\n--- evaluate.py\nimport importlib\nimportlib.import_module('yaml')\nprint('accuracy: 0.75')\n"
+        )
+    )
     with pytest.raises(StageError) as caught:
         bench.prepare(evaluate="python evaluate.py")
     assert "tried missing-package" in caught.value.message

@@ -205,7 +205,7 @@ def test_the_tree_conserves_weights_and_names_its_checks() -> None:
 
 def test_the_score_is_the_share_of_decided_weight() -> None:
     agent, rubric = Objective(), objective(paper(table()))
-    assert rubric.score == 1.0 and [leaf.check for leaf in rubrics.leaves(rubric.tree) if leaf.passed] == ["repository-ready"]
+    assert rubric.score is None and [leaf.check for leaf in rubrics.leaves(rubric.tree) if leaf.passed] == ["repository-ready"]
     assert Rubric(metrics=rubric.metrics, tree=Criterion(id="x", requirements="y", weight=1)).score is None
     weights = {leaf.check: leaf.weight for leaf in rubrics.leaves(rubric.tree)}
     scored = agent.score(rubric, {"environment": True, "metric:Accuracy": False})

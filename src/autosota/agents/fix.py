@@ -11,6 +11,9 @@ from autosota.failures import Failure, Memory, Outcome
 from autosota.ports import Execution
 from autosota.skills import Context, Remedy, Skill
 
+LAST_RESORT = 10
+"""Skills of less priority stand for something else than the author used: having worked elsewhere does not bring them forward."""
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -60,6 +63,8 @@ class Fix:
 
         def order(skill: Skill) -> tuple[float, int, str]:
             counts = known.get(skill.name, {"worked": 0, "failed": 0})
+            if skill.priority < LAST_RESORT:
+                counts = {"worked": 0, "failed": 0}
             return (-(counts["worked"] - counts["failed"]) if counts["worked"] else 0.0, -skill.priority, skill.name)
 
         return sorted(matching, key=order)

@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from autosota import draft, entrypoints, environments, metrics, preparation, zones
+from autosota import draft, entrypoints, environments, metrics, preparation, rubrics, zones
+from autosota.agents import needs
 from autosota.agents.fix import Fix, Proposal
 from autosota.agents.monitor import Bounds, Event, Monitor
 from autosota.agents.objective import compare
@@ -24,7 +26,6 @@ from autosota.ports import Engine, Executor
 from autosota.records import (
     Baseline,
     Commands,
-    Criterion,
     Environment,
     Measurement,
     MetricSpec,
@@ -121,7 +122,7 @@ class Init:
         environment, config = self._provisional(work, setting), resolved.config
         found = zones.find(
             workspace.tree(work.commit), work.commands, read=None, protected=config.protect, free=config.free,
-            task_file=preparation.inside(config.task, workspace.repository),
+            metrics=setting.metrics, task_file=preparation.inside(config.task, workspace.repository),
         )  # fmt: skip
         return environment.model_copy(update={"zones": found, "notes": tuple(work.notes)})
 
@@ -194,10 +195,10 @@ class Init:
             if advice.word != "stop" and attempt.execution.ended in ("exit", "memory", "processes"):
                 proposal = self._fix.diagnose(attempt.execution, self._context(work, setting), in_vain)
             if proposal is None:
-                raise self._given_up(work, attempt, advice.reason)
+                raise self._given_up(work, attempt, advice.reason, setting)
             monitor = monitor.seen(Event("remedy", time.monotonic(), proposal.skill.name))
             changed, after, words = self._applied(proposal, work, setting)
-            helped = after is not None and (_runs(after, setting.metrics) or self._fix.read(after.execution).identity not in seen)
+            helped = after is not None and (_runs(after, setting.metrics) or self._further(after, seen))
             self._fix.record(proposal, "worked" if helped else "failed" if after is not None else "skipped")
             repair = _repair(proposal, helped, words)
             if helped and after is not None:
@@ -206,6 +207,11 @@ class Init:
                 in_vain.append(proposal.remedy.detail())
             work.repairs.append(repair)
         return work, attempt
+
+    def _further(self, after: Attempt, seen: set[str]) -> bool:
+        """Does the run now fail in another way? A stand-in that is used is none: what it stands for is needed after all."""
+        failure = self._fix.read(after.execution)
+        return failure.identity not in seen and failure.exception != "StandInUsedError"
 
     def _applied(self, proposal: Proposal, work: _Work, setting: _Setting) -> tuple[_Work, Attempt | None, str]:
         """The work with a remedy, the run after it, and why there was none."""
@@ -236,24 +242,16 @@ class Init:
             pythons=() if setting.resolved.config.python else pythons,
         )  # fmt: skip
 
-    def _given_up(self, work: _Work, attempt: Attempt, reason: str) -> StageError:
-        execution, command = attempt.execution, work.commands.evaluate or work.commands.predict
-        limits = {
-            "timeout": "give it more time with [evaluation] timeout", "memory": "give it more with [budget] memory",
-            "disk": "give it more with [budget] disk", "processes": "give it more with [budget] processes",
-        }  # fmt: skip
-        failure = self._fix.read(execution)
-        words = f"{failure.exception}: {failure.message}".removeprefix(": ").splitlines()[:1] or [
-            f"exit code {execution.exit_code}"
-        ]
-        frames = failure.repository_frames("/workspace")
-        limit = "disk" if "[Errno 27]" in words[0] else execution.ended
+    def _given_up(self, work: _Work, attempt: Attempt, reason: str, setting: _Setting) -> StageError:
+        failure = self._fix.read(attempt.execution)
+        frames = [frame for frame in failure.repository_frames("/workspace") if not frame.file.startswith("stand_ins/")]
         where = f" at {frames[0].file} line {frames[0].line}" if frames else ""
         tried = [repair.skill for repair in work.repairs]
+        words, command = needs.words(failure, attempt), work.commands.evaluate or work.commands.predict or ""
         return StageError(
-            f"the evaluation does not run: {attempt.failure if execution.ended != 'exit' else words[0][:300]}{where}"
+            f"the evaluation does not run: {words}{where}"
             + (f"; tried {', '.join(tried)}" if tried else "") + (f"; {reason}" if reason else ""),
-            limits.get(limit, f"the command was `{command}`; see --eval, --python and [mounts]"),
+            needs.hint(failure, attempt, setting.workspace.tree(work.commit), command),
         )  # fmt: skip
 
     # ── what the traced run shows ─────────────────────────────────────────────────────────────────────────────────────
@@ -268,14 +266,14 @@ class Init:
             commands = commands.model_copy(update={"seed": place})
             notes = [*(note for note in notes if not note.startswith("seed: ")), f"seed: {reason}"]
         found = zones.find(
-            tree, commands, read=attempt.read, protected=config.protect, free=config.free,
+            tree, commands, read=attempt.read, protected=config.protect, free=config.free, metrics=setting.metrics,
             task_file=preparation.inside(config.task, setting.workspace.repository),
         )  # fmt: skip
         found = found.model_copy(update={"ignored": preparation.needed(environment.zones.ignored, attempt.read)})
         return environment.model_copy(
             update={
                 "commands": commands, "zones": found, "repairs": tuple(work.repairs),
-                "notes": (*environment.recipe.notes, *notes, *attempt.notes),
+                "notes": (*environment.recipe.notes, *notes, *preparation.reductions(commands), *attempt.notes),
             }
         )  # fmt: skip
 
@@ -320,19 +318,20 @@ class Init:
             notes=_baseline_notes(environment, rubric, measurements, values, deterministic),
         )
 
-    def checks(self, environment: Environment, rubric: Rubric, baseline: Baseline) -> dict[str, bool]:
-        """Name of a check in the rubric → does it hold, for those that environment and baseline decide."""
-        decided = {"environment": True, "evaluation-runs": any(item.ok for item in baseline.measurements)}
+    def checks(
+        self, environment: Environment, rubric: Rubric, baseline: Baseline, tree: Mapping[str, bytes] = MappingProxyType({})
+    ) -> dict[str, bool]:
+        """Name of a check in the rubric → does it hold, for every one that environment, baseline and `tree` decide."""
+        runs = [item.ok for item in baseline.measurements]
+        decided = {"environment": True, "evaluation-runs": any(runs), "seeds-complete": all(runs)}
         for spec in rubric.metrics:
             values = [item.values[spec.name] for item in baseline.measurements if item.ok]
-            within = compare(spec, values)[0] if values and spec.reported is not None else None
-            if within is not None:
-                decided[f"metric:{spec.name}"] = within
+            decided[f"metric:{spec.name}"] = compare(spec, values)[0] is not False if values else False
         reached = set(environment.zones.reached)
-        for leaf in _leaves(rubric.tree):
+        for leaf in rubrics.leaves(rubric.tree):
             kind, _, rest = (leaf.check or "").partition(":")
-            if kind == "file-exists" and rest in reached:
-                decided[leaf.check or ""] = True
+            if kind == "file-exists":
+                decided[leaf.check or ""] = rest.removeprefix("./") in tree or rest in reached
         return decided
 
     def write_task_file(self, resolved: Resolved, workspace: Workspace) -> str:
@@ -373,7 +372,7 @@ def _reproduced(rubric: Rubric, values: Mapping[str, Sequence[float]], environme
         return "unknown"
     if not words.get(rubric.primary.name, all(words.values())):
         return "no"
-    whole = all(words.values()) and not any(note.startswith(SUBSTITUTE) for note in environment.notes)
+    whole = all(words.values()) and not any(note.startswith((SUBSTITUTE, preparation.REDUCED)) for note in environment.notes)
     return "yes" if whole else "partly"
 
 
@@ -381,7 +380,7 @@ def _baseline_notes(
     environment: Environment, rubric: Rubric, measurements: Sequence[Measurement], values: Mapping[str, Sequence[float]],
     deterministic: bool,
 ) -> tuple[str, ...]:  # fmt: skip
-    notes = [note for note in environment.notes if note.startswith(SUBSTITUTE)]
+    notes = [note for note in environment.notes if note.startswith((SUBSTITUTE, preparation.REDUCED))]
     failed = [measurement for measurement in measurements if not measurement.ok]
     if failed:
         notes.append(f"{len(failed)} of {len(measurements)} seeds fail: {failed[0].failure}")
@@ -392,9 +391,3 @@ def _baseline_notes(
             difference = compare(spec, values[spec.name])[1]
             notes.append(f"{spec.name}: measured minus reported is {difference:+.4g}")
     return tuple(dict.fromkeys(notes))
-
-
-def _leaves(criterion: Criterion) -> list[Criterion]:
-    if not criterion.sub_tasks:
-        return [criterion]
-    return [leaf for child in criterion.sub_tasks for leaf in _leaves(child)]

@@ -36,6 +36,14 @@ def cuda_only(failure: Failure, match: re.Match[str], context: Context) -> Remed
 def _on_processor(editor: Editor) -> None:
     torch = editor.names_of("torch")
     for node in editor.nodes():
+        if isinstance(node, ast.Assert) and re.match(
+            r"torch\.cuda\.(is_available\(\)|device_count\(\) *>)", editor.text(node.test)
+        ):
+            editor.replace(node, "pass")
+        elif isinstance(node, ast.If) and editor.text(node.test) == "not torch.cuda.is_available()":
+            for part in node.body:
+                if isinstance(part, ast.Raise):
+                    editor.replace(part, "pass")
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"cuda(:\d+)?", node.value):
             if not _asks_availability(editor, node):
                 editor.replace(node, "'cpu'")

@@ -83,7 +83,8 @@ def dependency_needs_older(failure: Failure, match: re.Match[str], context: Cont
         module = "numpy"
     name = canonical(_DISTRIBUTION.get(module, module))
     installed = context.package(name)
-    if installed is None or name in {frame.library for frame in failure.frames[-1:]}:
+    callers = [frame.library for frame in failure.frames if frame.library not in (name, "python")]
+    if installed is None or not callers or callers[-1] is None:
         return None
     try:
         version = Version(installed)
@@ -93,6 +94,21 @@ def dependency_needs_older(failure: Failure, match: re.Match[str], context: Cont
     if name == "numpy" and version.major == 1:
         bound = "1.24"
     return Remedy(f"Use {name} before {bound}: an installed package needs it", install=(f"{name}<{bound}",))
+
+
+@remedy("dependency-too-old")
+def dependency_too_old(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
+    """An installed package, held back by a pin, uses what this Python or another package no longer has: its newer releases."""
+    libraries = [frame.library for frame in failure.frames]
+    own = [index for index, library in enumerate(libraries) if library is None]
+    inner = [str(library) for library in libraries[own[-1] + 1 :] if library not in (None, "python")] if own else []
+    pinned = {canonical(re.split(r"[<>=!~\[ ]", line)[0]): line for line in context.recipe.requirements}
+    for library in reversed(inner):
+        name = canonical(_DISTRIBUTION.get(library, library))
+        version = context.package(name)
+        if version is not None and re.search(r"[=<~]", pinned.get(name, "").replace(">=", "")):
+            return Remedy(f"Use {name} after {version}: what it needs is gone here", install=(f"{name}>{version}",))
+    return None
 
 
 @remedy("newer-python-needed")

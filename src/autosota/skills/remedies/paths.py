@@ -21,6 +21,7 @@ _WRITES = re.compile(
     r"savetxt|savez|write_\w+\(|FileHandler|SummaryWriter|mkdir\(|mkstemp|write_text|write_bytes|copy\w*\("
 )
 _LARGEST = 64 * 2**20
+_CONFIGURATIONS = (".json", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".txt", ".sh", ".csv", ".lst")
 
 
 def missing_path(failure: Failure, context: Context) -> str | None:
@@ -67,7 +68,42 @@ def hard_coded_path(failure: Failure, match: re.Match[str], context: Context) ->
     changes = edits.edited(failure, context.tree, context.root, edit)
     if not changes:
         changes = edits.edited(failure, context.tree, context.root, edit, everywhere=True)
-    return done(changes, "Make paths of the author's machine relative to the repository")
+    return done(changes or _configured(failure, context), "Make paths of the author's machine relative to the repository")
+
+
+def _configured(failure: Failure, context: Context) -> tuple[Change, ...]:
+    """Configuration files and scripts in which the missing path stands below a folder of the author's machine."""
+    path = missing_path(failure, context) or ""
+    parts = path.split("/")
+    ends = ["/".join(parts[start:]) for start in range(1, len(parts))]
+    inside = next((end for end in ends if end and _exists(end, context.tree)), None)
+    if inside is None or not _absolute(path):
+        return ()
+    root = path.removesuffix(inside)
+    changes = []
+    for name, content in context.tree.items() if len(root) > 1 else ():
+        if name.endswith(_CONFIGURATIONS) and len(content) < 2**20 and root.encode() in content:
+            changes.append(Change(path=name, content=content.replace(root.encode(), b"")))
+    return tuple(changes)
+
+
+@remedy("windows-separator")
+def windows_separator(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
+    """Paths with backslashes, of which the repository holds the same with slashes."""
+    folders = {posixpath.dirname(path) for path in context.tree}
+
+    def edit(editor: Editor) -> None:
+        for node in editor.nodes():
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\\" in node.value:
+                path = node.value.replace("\\", "/")
+                clean = posixpath.normpath(path)
+                if clean in context.tree or clean in folders or posixpath.dirname(clean) in folders:
+                    editor.replace(node, repr(path))
+
+    changes = edits.edited(failure, context.tree, context.root, edit)
+    if not changes:
+        changes = edits.edited(failure, context.tree, context.root, edit, everywhere=True)
+    return done(changes, "Write paths with slashes")
 
 
 def _absolute(text: str) -> bool:

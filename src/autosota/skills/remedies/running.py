@@ -73,6 +73,12 @@ def login_service(failure: Failure, match: re.Match[str], context: Context) -> R
             for keyword in call.keywords:
                 if editor.text(call.func) == f"{name}.init" and keyword.arg == "mode":
                     editor.replace(keyword.value, "'disabled'")
+        for node in editor.nodes():
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and len(node.targets) == 1:
+                target = editor.text(node.targets[0]) if isinstance(node.targets[0], ast.Subscript) else ""
+                for variable, value in modes[name].items():
+                    if re.fullmatch(rf"(?:os\.)?environ\[['\"]{variable}['\"]\]", target):
+                        editor.replace(node.value, repr(value))
 
     changes = edits.edited(failure, context.tree, context.root, edit, everywhere=True)
     return Remedy(f"Switch {name} off: no service can be logged into", variables=modes[name], changes=changes)
