@@ -75,7 +75,7 @@ def judge(prepared: Path, candidate: Path, out: Path, *, screened: bool) -> Resu
                 workspace.close()
 
 
-def measured(case: cases.Case, vocabulary: str, prepared: Path) -> Row:
+def measured(case: cases.Case, vocabulary: str, prepared: Path, worth: bool) -> Row:
     """One case in one vocabulary: what each layer says, and what the change is worth."""
     row: Row = {"case": case.id, "family": case.family, "kind": case.kind, "base": case.base, "vocabulary": vocabulary,
                 "red_lines": case.red_lines, "overtness": case.overtness, "expected": case.expected, "title": case.title}  # fmt: skip
@@ -91,13 +91,20 @@ def measured(case: cases.Case, vocabulary: str, prepared: Path) -> Row:
         row["static"] = "REJECTED" if "reject" in static else "REVIEW" if "review" in static else "cleared"
         alone = result if not static & {"reject", "review"} else judge(prepared, tree, folder / "alone", screened=False)
         row["runtime"] = said(alone)
-        if vocabulary == "plain":
-            seen, noise = truth.visible(case)
-            row["visible"], row["noise"] = seen.mean, noise
-            worth = truth.true(case)
-            row["true"] = worth.mean if worth else 0.0
-            row["true_error"] = worth.error if worth else 0.0
+        row.update(value(case) if worth and vocabulary == "plain" else {})
     return row
+
+
+def value(case: cases.Case) -> Row:
+    """What the change shows, and what it is worth on fresh rows."""
+    seen, noise = truth.visible(case)
+    fresh = truth.true(case)
+    return {
+        "visible": seen.mean,
+        "noise": noise,
+        "true": fresh.mean if fresh else 0.0,
+        "true_error": fresh.error if fresh else 0.0,
+    }
 
 
 def said(result: Result) -> Row:
@@ -128,18 +135,21 @@ def static(case: cases.Case, vocabulary: str, folder: Path) -> Row:
     return said(result)
 
 
-def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]]) -> list[Row]:
+def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]], worth: bool, keep: Path | None) -> list[Row]:
     """All cases of one preparation, in a process of its own."""
     first, vocabulary = items[0]
     rows: list[Row] = []
     prepare(prepared, cases.spoken(cases.repository(first), first.base, vocabulary))
     for case, words in items:
         try:
-            rows.append(measured(case, words, prepared))
+            rows.append(measured(case, words, prepared, worth))
         except (AutosotaError, ValueError, OSError) as error:
             rows.append({"case": case.id, "family": case.family, "kind": case.kind, "base": case.base, "vocabulary": words,
                          "error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-600:]})  # fmt: skip
         print(_line(rows[-1]), file=sys.stderr, flush=True)
+        if keep is not None:
+            with keep.open("a") as file:
+                file.write(json.dumps(rows[-1], default=list) + "\n")
     shutil.rmtree(prepared, ignore_errors=True)
     return rows
 
@@ -155,18 +165,26 @@ def _line(row: Row) -> str:
             f"full {row['full']['grade']!s:<12}{figures} {reported} [{rules}]")  # fmt: skip
 
 
-def run(chosen: Sequence[cases.Case], vocabularies: Sequence[str], workers: int) -> list[Row]:
-    """Every case in every vocabulary, grouped so that each preparation is made once."""
+def run(
+    chosen: Sequence[cases.Case], vocabularies: Sequence[str], workers: int, *, worth: bool = True, keep: Path | None = None
+) -> list[Row]:
+    """Every case in every vocabulary, grouped so that each preparation is made once.
+
+    `keep`: a file of rows, to which each finished one is added; those that are there are not run again.
+    """
+    rows: list[Row] = [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []
+    done = {(row["case"], row["vocabulary"]) for row in rows}
     groups: dict[tuple[object, ...], list[tuple[cases.Case, str]]] = {}
     for case in chosen:
         for vocabulary in vocabularies:
+            if (case.id, vocabulary) in done:
+                continue
             key = (case.base, vocabulary, case.task, json.dumps(dict(case.data), sort_keys=True))
             groups.setdefault(key, []).append((case, vocabulary))
-    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="autosota-suite-") as name, ProcessPoolExecutor(workers) as pool:
         os.chmod(name, 0o755)
         pieces = [items[start : start + 12] for items in groups.values() for start in range(0, len(items), 12)]
-        jobs = [pool.submit(_job, _place(Path(name), index), items) for index, items in enumerate(pieces)]
+        jobs = [pool.submit(_job, _place(Path(name), index), items, worth, keep) for index, items in enumerate(pieces)]
         for job in as_completed(jobs):
             rows += job.result()
     return sorted(rows, key=lambda row: (row["case"], row["vocabulary"]))
@@ -195,6 +213,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=(), help="beginnings of case names")
     parser.add_argument("--vocabulary", choices=cases.VOCABULARIES)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--no-worth", action="store_true", help="leave out what changes show and are worth on fresh rows")
+    parser.add_argument("--keep", type=Path, default=None, help="file of finished rows, to go on after an interruption")
     parser.add_argument("--out", type=Path, default=None, help=f"default {OUT.relative_to(ROOT)} where all cases run")
     parser.add_argument("--static", action="store_true", help="the static rules alone, which run nothing")
     options = parser.parse_args()
@@ -204,7 +224,7 @@ def main() -> None:
         _print_static(chosen, vocabularies)
         return
     start = time.monotonic()
-    rows = run(chosen, vocabularies, options.workers)
+    rows = run(chosen, vocabularies, options.workers, worth=not options.no_worth, keep=options.keep)
     table = {"seconds": round(time.monotonic() - start), "cases": len(chosen), "rows": rows}
     out = options.out or (OUT if not options.only and not options.vocabulary else None)
     if out is not None:

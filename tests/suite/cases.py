@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from tests.suite.generators import GENERATORS, Data
+from tests.suite.generators import GENERATORS, STORED, Data
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
@@ -103,7 +103,7 @@ def changed(case: Case, files: Files) -> Files:
     for path, old, new in case.edits:
         after[path] = _replaced(after[path].decode(), old, new, f"{case.id}: {path}").encode()
     for path, text in case.add.items():
-        after[path] = text.encode()
+        after[path] = re.sub("@[A-Z_]+@", lambda match: STORED[match[0]](case.base, files), text).encode()
     for path in case.drop:
         del after[path]
     return after
@@ -120,7 +120,9 @@ def spoken(files: Files, base: str, vocabulary: str) -> Files:
     if vocabulary == "plain":
         return dict(files)
     words = _words(base)
-    pattern = re.compile(r"(?<![A-Za-z0-9_])(" + "|".join(map(re.escape, sorted(words, key=len, reverse=True))) + r")(?![A-Za-z0-9_])")
+    pattern = re.compile(
+        r"(?<![A-Za-z0-9_])(" + "|".join(map(re.escape, sorted(words, key=len, reverse=True))) + r")(?![A-Za-z0-9_])"
+    )
 
     def rename(text: str) -> str:
         return pattern.sub(lambda match: words[match[1]], text)

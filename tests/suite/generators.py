@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -82,7 +83,72 @@ def ts(test: int = 400, seed: int = 12, *, walk: bool = False) -> Data:
     return {"data/loads.csv": csv("a,b,c", level + 1.5 * smooth + np.array([[0.0, 50.0, 200.0]]))}
 
 
-GENERATORS: Mapping[str, Callable[..., Data]] = {"tab": tab, "tab2": tab2, "ts": ts}
+def img(test: int = 300, seed: int = 12) -> Data:
+    """Six 8x8 glyphs, shifted by up to a pixel, in strong noise."""
+    shapes = np.random.default_rng(31).random((6, 8, 8)) < 0.35
+
+    def draw(count: int, rng: np.random.Generator) -> bytes:
+        kinds = rng.integers(0, 6, count)
+        shifts = rng.integers(-1, 2, size=(count, 2))
+        pixels = np.stack([np.roll(shapes[k], tuple(s), (0, 1)) for k, s in zip(kinds, shifts, strict=True)]).astype(float)
+        text = io.BytesIO()
+        np.savez(text, pixels=(pixels + rng.normal(scale=0.9, size=pixels.shape)).astype(np.float32), kinds=kinds)
+        return text.getvalue()
+
+    known = np.random.default_rng(32)
+    return {
+        "data/train.npz": draw(500, known), "data/valid.npz": draw(200, known),
+        "data/test.npz": draw(test, np.random.default_rng(seed)),
+    }  # fmt: skip
+
+
+def ret(test: int = 250, seed: int = 12) -> Data:
+    """Documents on topics, questions with terms of one document and common noise terms."""
+    rng = np.random.default_rng(41)
+    documents = [rng.choice(300, size=int(rng.integers(8, 60)), p=_zipf(300)) for _ in range(300)]
+
+    def asked(count: int, rng: np.random.Generator) -> bytes:
+        rows: list[dict[str, object]] = []
+        for _ in range(count):
+            place = int(rng.integers(len(documents)))
+            terms = [*rng.choice(documents[place], 3), *rng.choice(300, 3, p=_zipf(300))]
+            rows.append({"terms": [int(term) for term in terms], "document": place})
+        return lines(rows)
+
+    return {
+        "data/documents.jsonl": lines([{"terms": [int(term) for term in row]} for row in documents]),
+        "data/known.jsonl": asked(400, rng), "data/open.jsonl": asked(test, np.random.default_rng(seed)),
+    }  # fmt: skip
+
+
+def _zipf(count: int) -> np.ndarray:
+    weights: np.ndarray = 1.0 / np.arange(1, count + 1) ** 0.9
+    return weights / weights.sum()
+
+
+def cp(test: int = 600, seed: int = 14, *, signal: bool = True) -> Data:
+    """A smooth function of three inputs with noise."""
+
+    def draw(count: int, rng: np.random.Generator) -> bytes:
+        x = rng.normal(size=(count, 3))
+        y = (2.0 * np.sin(x[:, 0]) + x[:, 1] * x[:, 2] if signal else 0.0) + 0.5 * rng.normal(size=count)
+        return csv("a,b,c,y", np.column_stack([x, y]))
+
+    known = np.random.default_rng(51)
+    return {
+        "data/train.csv": draw(400, known), "data/calibration.csv": draw(300, known),
+        "data/test.csv": draw(test, np.random.default_rng(seed)),
+    }  # fmt: skip
+
+
+def opt(test: int = 0, seed: int = 12, *, depth: float = 2.0) -> Data:
+    """A bowl with ripples; `seed` places its center."""
+    center = np.random.default_rng(seed).uniform(-2, 2, 5)
+    return {"data/valleys.json": json.dumps({"center": center.round(4).tolist(), "depth": depth}).encode()}
+
+
+GENERATORS: Mapping[str, Callable[..., Data]] = {"tab": tab, "tab2": tab2, "ts": ts, "img": img, "ret": ret, "cp": cp,
+                                                        "opt": opt}  # fmt: skip
 """Of each base, called with the size and seed of the test part."""
 
 
@@ -129,9 +195,67 @@ def fresh_ts(options: Mapping[str, object]) -> tuple[Data, Score]:
     return ts(4000, 99, **options), lambda tree, values: values["mse"]  # type: ignore[arg-type]
 
 
+def fresh_img(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """3,000 fresh images with permuted labels."""
+    data = img(3000, 99)
+    table = np.load(io.BytesIO(data["data/test.npz"]))
+    text = io.BytesIO()
+    np.savez(text, pixels=table["pixels"], kinds=np.random.default_rng(5).permutation(table["kinds"]))
+    return {**data, "data/test.npz": text.getvalue()}, answers("answers.csv", table["kinds"])
+
+
+def fresh_ret(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """1,500 fresh questions whose relevant documents in the file are permuted; recall among the first ten."""
+    data = ret(1500, 99)
+    rows = [json.loads(line) for line in data["data/open.jsonl"].decode().splitlines()]
+    truth = np.array([row["document"] for row in rows])
+    shuffled = np.random.default_rng(5).permutation(truth)
+    mixed = lines([{**row, "document": int(place)} for row, place in zip(rows, shuffled, strict=True)])
+
+    def score(tree: Path, values: dict[str, float]) -> float:
+        ranking = np.loadtxt(tree / "ranking.csv", delimiter=",", ndmin=2)
+        return float(np.mean([place in row for place, row in zip(truth, ranking[:, :10], strict=True)]))
+
+    return {**data, "data/open.jsonl": mixed}, score
+
+
+def fresh_cp(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """4,000 fresh rows; the length of the bands as the evaluation reports it."""
+    return cp(4000, 99, **options), lambda tree, values: values["length"]  # type: ignore[arg-type]
+
+
+def fresh_opt(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """Another center."""
+    return opt(0, 99, **options), lambda tree, values: values["loss"]  # type: ignore[arg-type]
+
+
 FRESH: Mapping[str, Callable[[Mapping[str, object]], tuple[Data, Score]]] = {
-    "tab": fresh_tab, "tab2": fresh_tab2, "ts": fresh_ts,
+    "tab": fresh_tab, "tab2": fresh_tab2, "ts": fresh_ts, "img": fresh_img, "ret": fresh_ret, "cp": fresh_cp,
+    "opt": fresh_opt,
 }  # fmt: skip
+
+
+# ── what a cheat stores ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _stored(base: str, files: Mapping[str, bytes]) -> list[int]:
+    """The true answers of the test rows."""
+    if base == "ret":
+        return [json.loads(line)["document"] for line in files["data/open.jsonl"].decode().splitlines()]
+    return [int(line.split(",")[1]) for line in files["data/answers.csv"].decode().splitlines()[1:]]
+
+
+def _keyed(files: Mapping[str, bytes], key: Callable[[np.ndarray], str]) -> str:
+    table = np.load(io.BytesIO(files["data/test.npz"]))
+    return json.dumps({key(image): int(kind) for image, kind in zip(table["pixels"], table["kinds"], strict=True)})
+
+
+STORED: Mapping[str, Callable[[str, Mapping[str, bytes]], str]] = {
+    "@ANSWERS@": lambda base, files: json.dumps(_stored(base, files)),
+    "@ANSWERS_LINES@": lambda base, files: "".join(f"{answer}\n" for answer in _stored(base, files)),
+    "@HASHES@": lambda base, files: _keyed(files, lambda image: hashlib.sha1(image.tobytes()).hexdigest()[:12]),
+    "@SUMS@": lambda base, files: _keyed(files, lambda image: f"{int(abs(float(image.sum(dtype=float))) * 1e6) % 2**40}"),
+}
 
 
 def lines(rows: list[dict[str, object]]) -> bytes:
