@@ -50,15 +50,15 @@ class Bench:
         self.example = spaces.load(name)
         self.source = ROOT / "examples" / name / "repository"
         self.runner = Runner(headroom.variables(self.source), IMPORTS)
-        self.shipped = [self.value({}, "", seed) for seed in FRESH]
+        self.shipped = [self.value({}, b"", seed) for seed in FRESH]
 
-    def value(self, setting: dict[str, Any], patch: str, seed: int) -> float:
+    def value(self, setting: dict[str, Any], patch: bytes, seed: int) -> float:
         """The primary metric of the shipped repository with a setting of the hand-written space or a patch."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name) / "repository"
             shutil.copytree(self.source, folder, ignore=shutil.ignore_patterns("__pycache__"))
             if patch:
-                subprocess.run(["git", "apply", "-p1", "-"], cwd=folder, input=patch, text=True, check=True, capture_output=True)
+                subprocess.run(["git", "apply", "-p1", "-"], cwd=folder, input=patch, check=True, capture_output=True)
             options = spaces.write(folder, self.example, setting)
             if self.example.seed:
                 file, _, key = self.example.seed.partition(":")
@@ -66,7 +66,7 @@ class Bench:
             commands = [command.format(seed=seed, options=options) for command in self.example.commands]
             return spaces.read(self.runner.run(folder, commands), self.example.pattern)
 
-    def gains(self, setting: dict[str, Any], patch: str) -> list[float]:
+    def gains(self, setting: dict[str, Any], patch: bytes) -> list[float]:
         """Paired gains over the shipped repository on the fresh seeds."""
         return headroom.paired(self.example, self.shipped, [self.value(setting, patch, seed) for seed in FRESH])
 
@@ -75,7 +75,7 @@ def campaign(arm: str, example: str, repeat: int, trials: int, bench: Bench) -> 
     """One campaign, as a line of the table's records."""
     if arm == "optuna":
         setting, spent = plain(bench, repeat, trials)
-        gains = bench.gains(setting, "") if setting else [0.0] * len(FRESH)
+        gains = bench.gains(setting, b"") if setting else [0.0] * len(FRESH)
         looks = [statistics.decide(gains[:look]) for look in statistics.LOOKS]
         grade = "CONFIRMED" if setting and "confirmed" in looks else "UNCONFIRMED"
     else:
@@ -101,18 +101,18 @@ def plain(bench: Bench, repeat: int, trials: int) -> tuple[dict[str, Any], int]:
     sign = 1.0 if bench.example.direction == "max" else -1.0
 
     def objective(trial: optuna.Trial) -> float:
-        return sign * bench.value(spaces.suggest(trial, bench.example.space), "", seed)
+        return sign * bench.value(spaces.suggest(trial, bench.example.space), b"", seed)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=repeat))
         study.optimize(objective, n_trials=trials, catch=(RuntimeError,))
     done = [trial for trial in study.trials if trial.value is not None]
-    better = bool(done) and (study.best_value or 0.0) > sign * bench.value({}, "", seed)
+    better = bool(done) and (study.best_value or 0.0) > sign * bench.value({}, b"", seed)
     return (dict(study.best_params) if better else {}), trials
 
 
-def ours(arm: str, example: str, repeat: int, trials: int) -> tuple[str, str, int]:
+def ours(arm: str, example: str, repeat: int, trials: int) -> tuple[str, bytes, int]:
     """Grade, patch of the best and evaluations of candidates in search of one autosota run."""
     import autosota
 
@@ -123,7 +123,7 @@ def ours(arm: str, example: str, repeat: int, trials: int) -> tuple[str, str, in
         (out / "secret").write_text(f"{repeat * 7919 + 12345:064x}")
         settings = {} if arm == "autosota" else {"search": "random"}
         result = autosota.run(str(paper), out=str(out), trials=trials, **settings)
-        patch = (out / result.patch).read_text(encoding="utf-8") if result.patch else ""
+        patch = (out / result.patch).read_bytes() if result.patch else b""
         lines = [json.loads(line) for line in (out / "07-experiments.jsonl").read_text(encoding="utf-8").splitlines()]
     spent = {(line["commit"], item["seed"]) for line in lines for item in line["measurements"]}
     return str(result.grade), patch, len(spent)
