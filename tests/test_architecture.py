@@ -24,7 +24,7 @@ LEVELS = (
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 HOMES = {
-    "optuna": {"search"}, "libcst": {"knobs", "levers"}, "pypdfium2": {"paper"}, "jinja2": {"ask", "report"},
+    "optuna": {"search"}, "pypdfium2": {"paper"}, "jinja2": {"ask", "report"},
     "tomlkit": {"knobs", "store", "protocol", "draft", "preparation"}, "rich": {"progress", "views"},
 }  # fmt: skip
 ADAPTERS = {"models", "coders", "sandboxes", "engines"}
