@@ -17,6 +17,7 @@ from autosota.agents.scheduler import Budget, Scheduler
 from autosota.agents.supervisor import Supervisor, assurance
 from autosota.conclusion import conclude
 from autosota.config import Resolved, adopt
+from autosota.environments import dockerfile
 from autosota.errors import BudgetError, UsageError
 from autosota.evaluation import Evaluation
 from autosota.ports import Engine, Executor, Search
@@ -38,6 +39,8 @@ from autosota.store import PROTOCOL, Store
 from autosota.workspace import Workspace
 
 R = TypeVar("R", bound=Record)
+DOCKERFILE = "Dockerfile"
+"""In the run directory: the environment for any container engine."""
 _SEARCH_SEEDS = (1, 2, 3)
 _CONFIRMATION_RUNS = 16
 """Both arms, eight pairs: what the time budget keeps back."""
@@ -78,6 +81,8 @@ def replicate(parts: Parts) -> tuple[Case, Workspace]:
         parts, "environment", Environment, store.environment,
         lambda: parts.init.prepare(task, parts.resolved, workspace, make_evaluation),
     )  # fmt: skip
+    if not (store.folder / DOCKERFILE).exists():
+        store.write(DOCKERFILE, dockerfile.text(environment.recipe, environment.commands))
     rubric = _stage(parts, "objective", Rubric, store.rubric, lambda: _objective(parts, task, environment, make_evaluation))
     baseline = _stage(parts, "baseline", Baseline, store.baseline, lambda: _baseline(parts, environment, rubric, workspace))
     rubric = _score(parts, rubric, environment, baseline, workspace)

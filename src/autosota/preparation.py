@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -51,6 +52,19 @@ def commands(resolved: Resolved, tree: Mapping[str, bytes]) -> tuple[Commands | 
         return base.model_copy(update=parts), ()
     found, notes = entrypoints.choose(tree)
     return (base.model_copy(update={"evaluate": found}) if found else None), notes
+
+
+def last_commit(repository: Path) -> str | None:
+    """Day of the last commit upstream, like "2021-04-13"; None where the folder is no git checkout of its own."""
+    if not (repository / ".git").exists():
+        return None
+    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", str(repository), "log", "-1", "--format=%cs"]
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, env=variables)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if re.fullmatch(r"\d{4}-\d\d-\d\d", done.stdout.strip()) else None
 
 
 def reductions(chosen: Commands) -> tuple[str, ...]:

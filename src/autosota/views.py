@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from autosota import rubrics
 from autosota.errors import AutosotaError, UsageError
 from autosota.formats import block, clip, count, duration, finite, number, percent, signed
-from autosota.records import Experiment, Result, Task, Verdict
+from autosota.records import Baseline, Experiment, MetricSpec, Result, Task, Verdict
 from autosota.report import story, words
 from autosota.report.facts import Facts, gather
 from autosota.report.html import setting
@@ -355,6 +356,12 @@ def audited(result: Result, folder: Path) -> str:
     return "\n".join(lines)
 
 
+def _within(spec: MetricSpec, baseline: Baseline) -> bool | None:
+    """Is the metric the paper's? None where the paper reports none."""
+    values = [item.values[spec.name] for item in baseline.measurements if item.ok and spec.name in item.values]
+    return rubrics.compare(spec, values)[0] if spec.reported is not None and values else None
+
+
 def replication(outcome: HasStore) -> str:
     """The end of `replicate`: each metric beside the paper's, repairs, rubric score. Raises StageError if a record is broken."""
     store = outcome.store
@@ -367,10 +374,15 @@ def replication(outcome: HasStore) -> str:
     for spec in facts.rubric.metrics[:40]:
         mean, noise = finite(facts.baseline.mean.get(spec.name)), finite(facts.baseline.noise.get(spec.name))
         lines.append(f"{clip(spec.name, 24):<24} {number(spec.reported):>10} {number(mean):>10} {number(noise):>10}")
+    reasons = [note for note in facts.baseline.notes if note.startswith(("substitute: ", "reduced settings: "))]
+    if facts.baseline.reproduced == "partly":
+        missed = [spec.name for spec in facts.rubric.metrics if _within(spec, facts.baseline) is False]
+        reasons += [f"beside the main metric, {', '.join(missed[:6])} is not the paper's"] if missed else []
+    lines += [f"  {clip(reason, 160)}" for reason in reasons]
     if facts.environment and facts.environment.repairs:
         lines += ["", f"{count(len(facts.environment.repairs), 'repair')}:"]
         lines += [
-            f"  {repair.outcome:<7} {clip(repair.skill, 40)}: {clip(repair.signature, 100)}"
+            f"  {repair.outcome:<7} {clip(repair.skill, 40)}: {clip(repair.note or repair.signature, 120)}"
             for repair in facts.environment.repairs[:20]
         ]
     if facts.rubric.score is not None:

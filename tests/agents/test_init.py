@@ -43,7 +43,7 @@ def test_a_remedy_that_did_not_help_is_undone_and_not_tried_again(make, tmp_path
     wheel(tmp_path / "wheels", "PyYAML", "6.0", {"other.py": ""})
     bench = make(
         files(
-            "--- requirements.txt\n--- evaluate.py\nimport importlib\nimportlib.import_module('yaml')\nprint('accuracy: 0.75')\n"
+            "--- requirements.txt\n--- evaluate.py\nimport importlib\nyaml = importlib.import_module('yaml')\nprint('accuracy:', yaml.load('0.75'))\n"
         )
     )
     with pytest.raises(StageError) as caught:
@@ -189,3 +189,33 @@ def test_the_task_file_draft_can_be_read_back(make, tmp_path: Path) -> None:  # 
     assert loaded.evaluation.metrics == "results/metrics.json"
     assert (loaded.metric[0].name, loaded.metric[0].direction) == ("rmse", "min")
     assert text.count("# check") >= 3
+
+
+def test_reduced_settings_are_reproduced_in_part_at_best(make) -> None:  # type: ignore[no-untyped-def]
+    code = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--quick', action='store_true')\np.parse_args()\n"
+    bench = make({"evaluate.py": code + "print('accuracy: 0.75')\n"})
+    environment = bench.prepare(evaluate="python evaluate.py --quick", metrics=("accuracy:max",))
+    baseline = bench.baseline(environment, ACCURACY)
+    assert baseline.reproduced == "partly"
+    assert "reduced settings: the command says --quick" in baseline.notes
+
+
+def test_every_check_that_can_be_decided_is(make) -> None:  # type: ignore[no-untyped-def]
+    code = "import os, sys\nif int(os.environ['AUTOSOTA_SEED']) == 2:\n    sys.exit(3)\nprint('accuracy: 0.75')\n"
+    bench = make({"evaluate.py": code, "other.py": ""})
+    environment = bench.prepare(evaluate="python evaluate.py", metrics=("accuracy:max",))
+    baseline = bench.baseline(environment, ACCURACY)
+    names = ("file-exists:other.py", "file-exists:absent.py", "seeds-complete", "evaluation-runs", "metric:accuracy")
+    leaves = tuple(Criterion(id=name, requirements=name, weight=0.2, check=name) for name in names)
+    rubric = Rubric(metrics=(ACCURACY,), tree=Criterion(id="1", requirements="r", weight=1, sub_tasks=leaves))
+    decided = bench.init.checks(environment, rubric, baseline, bench.workspace.tree(environment.commit))
+    assert [decided[name] for name in names] == [True, False, False, True, True]
+
+
+def test_a_stand_in_is_undone_where_the_evaluation_needs_what_it_stands_for(make) -> None:  # type: ignore[no-untyped-def]
+    code = "import absent\ntry:\n    value = absent.score()\nexcept Exception:\n    value = 0.9\nprint('accuracy:', value)\n"
+    bench = make({"evaluate.py": code})
+    with pytest.raises(StageError) as caught:
+        bench.prepare(evaluate="python evaluate.py", metrics=("accuracy:max",))
+    assert "No module named 'absent' at evaluate.py line 1" in caught.value.message
+    assert "--python" in caught.value.hint

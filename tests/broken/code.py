@@ -65,4 +65,11 @@ REPOSITORIES: dict[str, Broken] = {
         "--- evaluate.py\nrows = [line.split() for line in open('data/test.csv')]\nhalf = len(rows) / 2\n"
         f"rows = [rows[i] for i in range(half)] + rows[half:]\n{PRINT}{DATA}",
     ),
+    "python-two-lists": Broken(
+        "PYTHON-VERSION",
+        "--- evaluate.py\nimport random\nrows = [line.split() for line in open('data/test.csv')]\norder = range(len(rows))\n"
+        "random.shuffle(order)\nright = filter(lambda i: rows[i][0] == rows[i][1], order)\n"
+        f"print('accuracy: %.4f' % (len(right) / float(len(rows))))\n{DATA}",
+        ("python-two-lists",),
+    ),
 }  # fmt: skip

@@ -79,4 +79,4 @@ def _changes_something(remedy: Remedy, context: Context) -> bool:
     variables = any(context.recipe.variables.get(name) != value for name, value in remedy.variables.items())
     changes = any(context.tree.get(change.path) != change.content or change.mode != "100644" for change in remedy.changes)
     command = remedy.command is not None and remedy.command != context.commands.evaluate
-    return bool(variables or changes or command or remedy.install or remedy.drop or remedy.python)
+    return bool(variables or changes or command or remedy.install or remedy.drop or remedy.python or remedy.before)

@@ -62,6 +62,7 @@ class _Work:
     extra: list[str] = field(default_factory=list)
     drop: list[str] = field(default_factory=list)
     python: str | None = None
+    before: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     repairs: list[Repair] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -159,7 +160,7 @@ class Init:
         work.recipe = environments.build(
             setting.workspace.repository, tree, executor=self._executor, cache=self._cache,
             python=setting.resolved.config.python or work.python, extra=work.extra, drop=work.drop, entries=entries,
-            variables={**threads, **setting.variables, **work.variables},
+            variables={**threads, **setting.variables, **work.variables}, before=work.before,
         )  # fmt: skip
 
     def _threads(self, resolved: Resolved) -> int:
@@ -223,11 +224,11 @@ class Init:
                 changed.commands = work.commands.model_copy(update={"evaluate": remedy.command})
             changed.extra += remedy.install
             changed.drop += remedy.drop
-            changed.python = remedy.python or work.python
+            changed.python, changed.before = remedy.python or work.python, remedy.before or work.before
             changed.variables.update(remedy.variables)
             if remedy.substitute:
                 changed.notes.append(SUBSTITUTE + remedy.reason)
-            if remedy.install or remedy.drop or remedy.python or remedy.variables:
+            if remedy.install or remedy.drop or remedy.python or remedy.before or remedy.variables:
                 self._build(changed, setting)
             return changed, self._attempt(changed, setting), ""
         except AutosotaError as error:
@@ -239,7 +240,8 @@ class Init:
         pythons = tuple(f"{found.version.major}.{found.version.minor}" for found in environments.interpreters.available())
         return Context(
             tree=setting.workspace.tree(work.commit), recipe=environment.recipe, commands=work.commands, root=root,
-            pythons=() if setting.resolved.config.python else pythons,
+            pythons=() if setting.resolved.config.python else pythons, before=work.before,
+            date=preparation.last_commit(setting.workspace.repository),
         )  # fmt: skip
 
     def _given_up(self, work: _Work, attempt: Attempt, reason: str, setting: _Setting) -> StageError:

@@ -58,6 +58,7 @@ class _Ask:
     own: str
     wheels: tuple[str, ...]
     gpu: bool
+    before: str | None = None
     format: int = installer.FORMAT
 
     def digest(self) -> str:
@@ -75,12 +76,14 @@ def build(
     drop: Sequence[str] = (),
     entries: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
+    before: str | None = None,
 ) -> Recipe:
     """The environment that `tree`'s manifests, or failing all its imports, ask for; from the cache where it was built before.
 
     `python`: path of an interpreter whose environment is used as it is, or a version such as "3.9" to build with.
     `extra`: requirement lines added, overriding those of the same package; `drop`: packages left out.
     `entries`: files the evaluation starts; what they import is tried in the sandbox and completed where a package is missing.
+    `before`: a date, like "2021-04-13", after which nothing installed was published.
     `variables`: added to the recipe's. Raises StageError if the packages cannot be had, UsageError for a wrong `python`."""
     started = time.monotonic()
     settings = {**SERVICES, **(variables or {})}
@@ -91,7 +94,7 @@ def build(
     lines, notes = _lines(request, tree, extra, drop)
     wanted = (f"=={python}.*",) if python else request.python
     interpreter, more = interpreters.choose(wanted)
-    maker = _Maker(executor, cache, interpreter, wanted, request, imported=_imported(tree))
+    maker = _Maker(executor, cache, interpreter, wanted, request, imported=_imported(tree), before=before)
     folder, modules = maker.environment(lines), _modules(tree, entries)
     if modules:
         folder, added = maker.complete(folder, lines, modules, tree, set(map(canonical, drop)))
@@ -113,17 +116,17 @@ class _Maker:
 
     def __init__(
         self, executor: Executor, cache: Path, interpreter: Interpreter, wanted: Sequence[str], request: manifests.Request,
-        imported: frozenset[str],
+        imported: frozenset[str], before: str | None = None,
     ) -> None:  # fmt: skip
         self.executor, self.cache, self.interpreter = executor, cache / "environments", interpreter
         self.wanted, self.request, self.imported = wanted, request, imported
-        self.built = False
+        self.before, self.built = before, False
 
     def environment(self, lines: Sequence[str]) -> Path:
         """The folder with `lines` installed; resolved and built, or found by the digest of what is asked."""
         ask = _Ask(
             tuple(lines), self.request.constraints, self.interpreter.path, str(self.interpreter.version), repr(self.request.own),
-            _offered(), gpu(),
+            _offered(), gpu(), self.before,
         )  # fmt: skip
         answer = self.cache / "requests" / f"{ask.digest()}.json"
         known = _read(answer)
@@ -134,7 +137,7 @@ class _Maker:
         ]
         lock = resolver.resolve(
             lines, interpreter=self.interpreter, constraints=self.request.constraints, alternatives=alternatives,
-            imported=self.imported, build=self._build, gpu=ask.gpu,
+            imported=self.imported, build=self._build, gpu=ask.gpu, before=self.before,
         )  # fmt: skip
         folder = installer.install(lock, self.request.own, cache=self.cache)
         self.built = True

@@ -38,6 +38,10 @@ class State:
     unbuildable: dict[str, str] = field(default_factory=dict)
     other_tried: bool = False
     offline: bool = False
+    before: str | None = None
+    """Date, like "2021-04-13": nothing published later is taken."""
+    processor: bool = False
+    """PyTorch's builds for processors, from its own index."""
 
 
 def compile_lock(state: State) -> subprocess.CompletedProcess[str] | None:
@@ -48,6 +52,10 @@ def compile_lock(state: State) -> subprocess.CompletedProcess[str] | None:
     arguments += ["--python", state.interpreter.path]
     for link in state.links:
         arguments += ["--find-links", link]
+    if state.before:
+        arguments += ["--exclude-newer", state.before]
+    if state.processor:
+        arguments += ["--torch-backend", "cpu"]
     with tempfile.TemporaryDirectory(prefix="autosota-lock-") as folder:
         files = {"constraints": state.constraints, "overrides": list(state.overrides.values()), "excludes": state.excluded}
         for option, lines in files.items():

@@ -6,6 +6,7 @@ builds it in a sandbox and offers the wheel in a folder of its own.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,13 +46,14 @@ def resolve(
     imported: frozenset[str] | None = None,
     build: Build | None = None,
     gpu: bool = False,
+    before: str | None = None,
 ) -> Lock:
     """A lock for `requirements`. Raises StageError when nothing helps.
 
     `alternatives`: other interpreters that may serve old pins. `imported`: canonical names of the packages that the code
-    imports, so that others can be given up."""
+    imports, so that others can be given up. `before`: a date; nothing published later is taken, and nothing is relaxed for it."""
     lines: dict[str, str] = {canonicalize_name(Requirement(line).name): line for line in requirements}
-    state = State(lines, list(constraints), interpreter)
+    state = State(lines, list(constraints), interpreter, before=before)
     if not gpu:
         without_gpu(state)
     words = ""
@@ -60,7 +62,10 @@ def resolve(
         if done is None:
             return Lock("", (), state.interpreter, tuple(state.links), tuple(state.notes))
         if done.returncode == 0:
-            return _lock(done.stdout, state, build)
+            text = done.stdout if gpu else _for_processor(done.stdout, state)
+            return _lock(text, state, None if before else build)
+        if before:
+            break
         words = done.stderr
         if uv.unreachable(words):
             if state.offline:
@@ -76,6 +81,27 @@ def resolve(
         "the packages this repository asks for cannot be installed together: " + _last(words),
         "loosen its requirements, or give an interpreter that has them with --python",
     )
+
+
+def _for_processor(text: str, state: State) -> str:
+    """The lock without GPU libraries of gigabytes: PyTorch's own index has builds for processors. Where it cannot be reached,
+    what is about to be downloaded is said beforehand."""
+    heavy = [package.name for package in packages_of(text) if package.name.startswith("nvidia-")]
+    if not heavy:
+        return text
+    state.processor = True
+    done = compile_lock(state)
+    if done is not None and done.returncode == 0 and not any(p.name.startswith("nvidia-") for p in packages_of(done.stdout)):
+        state.notes.append("PyTorch's builds for processors are taken: this machine has no GPU")
+        return done.stdout
+    state.processor = False
+    words = (
+        f"{len(heavy)} GPU libraries, over 2 GB, are downloaded although this machine has no GPU: no index here offers PyTorch's "
+        "build for processors (put its wheel into a folder that PIP_FIND_LINKS names)"
+    )
+    logging.getLogger(__name__).warning(words)
+    state.notes.append(words)
+    return text
 
 
 def newest(names: Sequence[str], interpreter: Interpreter, links: Sequence[str] = ()) -> dict[str, str]:
@@ -133,7 +159,7 @@ def _backtracked(state: State, packages: Sequence[Package]) -> list[tuple[Packag
     """A resolver may quietly choose a much older release to satisfy another package: those a release series behind the newest."""
     held = {canonicalize_name(Requirement(line).name) for line in state.constraints}
     bare = [name for name, line in state.lines.items() if not Requirement(line).specifier and name not in held]
-    if not bare or len(state.lines) < 2 or state.offline:
+    if not bare or len(state.lines) < 2 or state.offline or state.before:
         return []
     expected = newest(bare, state.interpreter, state.links)
     wanted = [(package, expected[package.name]) for package in packages if package.name in expected]

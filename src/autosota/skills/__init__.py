@@ -38,6 +38,10 @@ class Context:
     """Where the tree lay when the log was written."""
     pythons: tuple[str, ...] = ()
     """Python versions this machine offers, newest first, like "3.12"."""
+    date: str | None = None
+    """Of the repository's last commit upstream, like "2021-04-13"."""
+    before: str | None = None
+    """The date up to which packages are taken now."""
 
     def package(self, name: str) -> str | None:
         """Installed version of a distribution, by canonical name."""
@@ -59,6 +63,8 @@ class Remedy:
     drop: tuple[str, ...] = ()
     python: str | None = None
     """Version to build the environment with, like "3.12"."""
+    before: str | None = None
+    """Date after which no package was published."""
     variables: Mapping[str, str] = field(default_factory=dict)
     command: str | None = None
     """The whole command line in place of the failing one."""
@@ -69,12 +75,16 @@ class Remedy:
     @property
     def touched(self) -> tuple[str, ...]:
         """Files edited, or "environment", "command", "variables"."""
-        kinds = {"environment": self.install or self.drop or self.python, "command": self.command, "variables": self.variables}
+        kinds = {
+            "environment": self.install or self.drop or self.python or self.before,
+            "command": self.command,
+            "variables": self.variables,
+        }
         return (*(change.path for change in self.changes), *(kind for kind, used in kinds.items() if used))
 
     def detail(self) -> str:
         """What tells this use of a skill from another."""
-        parts = [self.install, self.drop, self.python, sorted(self.variables.items()), self.command]
+        parts: list[object] = [self.install, self.drop, self.python or self.before, sorted(self.variables.items()), self.command]
         parts.append([(change.path, hashlib.sha256(change.content or b"").hexdigest()[:16]) for change in self.changes])
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

@@ -111,6 +111,20 @@ def dependency_too_old(failure: Failure, match: re.Match[str], context: Context)
     return None
 
 
+@remedy("libraries-of-its-time")
+def libraries_of_its_time(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
+    """Unpinned code that meets libraries newer than itself: those of the day of its last commit."""
+    if context.date is None or context.before is not None or not context.recipe.packages:
+        return None
+    unpinned = [line for line in context.recipe.requirements if "==" not in line]
+    mentioned = any(frame.library not in (None, "python") for frame in failure.frames) or any(
+        re.search(rf"\b{re.escape(package.name)}\b", failure.message) for package in context.recipe.packages
+    )
+    if not unpinned or not (mentioned or re.search(r"argument|attribute", failure.message)):
+        return None
+    return Remedy(f"Use the libraries of {context.date}, when the code was last changed", before=context.date)
+
+
 @remedy("newer-python-needed")
 def newer_python_needed(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
     """Syntax or library of a newer Python: the oldest newer one that this machine has."""

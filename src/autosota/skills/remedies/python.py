@@ -246,3 +246,31 @@ def _broken_file(failure: Failure, context: Context) -> str | None:
         if path is not None:
             return path
     return None
+
+
+@remedy("python-two-lists")
+def python_two_lists(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
+    """What range, map, filter, zip and the views of dictionaries give was a list in Python 2; loops take either."""
+    functions, views = {"range", "map", "filter", "zip"}, {"keys", "values", "items"}
+
+    def edit(editor: Editor) -> None:
+        looped = {
+            id(node.iter) for node in editor.nodes() if isinstance(node, (ast.For, ast.comprehension))
+        }  # fmt: skip
+        inside = {
+            id(argument)
+            for call in editor.nodes()
+            if isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and call.func.id in {"list", "sorted", "set", "dict", "sum", "len"}
+            for argument in call.args
+            if call.func.id != "len" or not isinstance(argument, ast.Call) or not isinstance(argument.func, ast.Name)
+        }
+        for node in editor.nodes():
+            if isinstance(node, ast.Call) and id(node) not in looped | inside:
+                named = isinstance(node.func, ast.Name) and node.func.id in functions
+                viewed = isinstance(node.func, ast.Attribute) and node.func.attr in views and not node.args and not node.keywords
+                if named or viewed:
+                    editor.replace(node, f"list({editor.text(node)})")
+
+    return done(edits.edited(failure, context.tree, context.root, edit), "Make lists of what Python 2 gave as lists")
