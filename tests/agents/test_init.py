@@ -10,7 +10,7 @@ from autosota import config, sandboxes, taskfile
 from autosota.errors import StageError, UsageError
 from autosota.evaluation import Evaluation
 from autosota.ports import Executor, Limits
-from autosota.records import MetricSpec
+from autosota.records import Criterion, MetricSpec, Rubric
 from tests.broken import files
 from tests.broken.bench import Bench
 from tests.environments.wheelhouse import only, wheel
@@ -43,7 +43,8 @@ def test_a_remedy_that_did_not_help_is_undone_and_not_tried_again(make, tmp_path
     wheel(tmp_path / "wheels", "PyYAML", "6.0", {"other.py": ""})
     bench = make(
         files(
-            "--- requirements.txt\n--- evaluate.py\nimport importlib\nyaml = importlib.import_module('yaml')\nprint('accuracy:', yaml.load('0.75'))\n"
+            "--- requirements.txt\n--- evaluate.py\nimport importlib\nyaml = importlib.import_module('yaml')\n"
+            "print('accuracy:', yaml.load('0.75'))\n"
         )
     )
     with pytest.raises(StageError) as caught:

@@ -333,7 +333,8 @@ class Init:
         for leaf in rubrics.leaves(rubric.tree):
             kind, _, rest = (leaf.check or "").partition(":")
             if kind == "file-exists":
-                decided[leaf.check or ""] = rest.removeprefix("./") in tree or rest in reached
+                inside = "/" + rest.removeprefix("./")  # commands may change into a folder first
+                decided[leaf.check or ""] = rest in reached or any(f"/{path}".endswith(inside) for path in tree)
         return decided
 
     def write_task_file(self, resolved: Resolved, workspace: Workspace) -> str:
