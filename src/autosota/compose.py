@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from autosota.config import Config, Resolved
 from autosota.engines.local import LocalEngine
 from autosota.errors import MachineError, UsageError
 from autosota.progress import Progress
-from autosota.records import Baseline, Environment, Rubric
+from autosota.records import Baseline, Environment, Rubric, Task
 from autosota.store import Store
 from autosota.workspace import Workspace
 
@@ -114,31 +114,31 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
         raise UsageError(f"--engine {settings.engine}: not available", "this version has the engine `local`")
     _check_own(folder)
     records = Store(folder)
-    records.lock()
-    scratch = _scratch(folder)
-    executor = sandboxes.open_executor(settings.sandbox, scratch)
-    live.note(f"sandbox: {executor.name}" + ("" if executor.isolated else ", no isolation: nothing can be confirmed"))
-    sandboxes.resume()
-    engine = LocalEngine(settings.workers)
-    cache = config.cache_folder()
-    fix = Fix(config.state_folder() / "failures.sqlite")
-    try:
-        yield pipeline.Parts(
-            resolved=resolved, store=records, progress=live, executor=executor, engine=engine,
-            resource=Resource(), objective=Objective(), ideator=Ideator(), supervisor=Supervisor(),
-            init=Init(executor=executor, cache=cache, fix=fix, monitor=Monitor(), workers=settings.workers),
-            make_search=lambda metric, noise: search.make(
-                settings.search, metric=metric, seed=_search_seed(records), noise=noise
-            ),
-            make_workspace=lambda path: Workspace(folder / store.HISTORY, path, exclude=_excluded(folder, path)),
-            scratch=scratch / "exports", site_packages=site_packages, started=time.monotonic(),
-        )  # fmt: skip
-    except BaseException:
-        sandboxes.interrupt()
-        raise
-    finally:
-        engine.close()
-        shutil.rmtree(scratch, ignore_errors=True)
+    with ExitStack() as closing:
+        records.lock()
+        closing.callback(records.unlock)
+        scratch = _scratch(folder)
+        closing.callback(shutil.rmtree, scratch, ignore_errors=True)
+        executor = sandboxes.open_executor(settings.sandbox, scratch)
+        live.note(f"sandbox: {executor.name}" + ("" if executor.isolated else ", no isolation: nothing can be confirmed"))
+        sandboxes.resume()
+        engine = LocalEngine(settings.workers)
+        closing.callback(engine.close)
+        fix = Fix(config.state_folder() / "failures.sqlite")
+        try:
+            yield pipeline.Parts(
+                resolved=resolved, store=records, progress=live, executor=executor, engine=engine,
+                resource=Resource(), objective=Objective(), ideator=Ideator(), supervisor=Supervisor(),
+                init=Init(executor=executor, cache=config.cache_folder(), fix=fix, monitor=Monitor(), workers=settings.workers),
+                make_search=lambda metric, noise: search.make(
+                    settings.search, metric=metric, seed=_search_seed(records), noise=noise
+                ),
+                make_workspace=lambda path: Workspace(folder / store.HISTORY, path, exclude=_excluded(folder, path)),
+                scratch=scratch / "exports", site_packages=site_packages, started=time.monotonic(),
+            )  # fmt: skip
+        except BaseException:
+            sandboxes.interrupt()
+            raise
 
 
 def _check_own(folder: Path) -> None:
@@ -148,7 +148,8 @@ def _check_own(folder: Path) -> None:
         names = os.listdir(folder)
     except OSError as error:
         raise UsageError(f"--out {folder}: {error.strerror}", "give a folder that can be written") from None
-    foreign = [name for name in sorted(names) if not name.startswith(".") and name not in (store.SECRET, store.HISTORY)]
+    early = (store.SECRET, store.HISTORY, store.FILES[Task], store.RESOURCES)
+    foreign = [name for name in sorted(names) if not name.startswith(".") and name not in early]
     if foreign and store.CONFIG not in names:
         raise UsageError(
             f"--out {folder} holds other files than a run's: {', '.join(foreign[:3])}", "give a new or an empty folder"
@@ -219,6 +220,7 @@ def write_config(records: Store, resolved: Resolved) -> bool:
     old = records.config()
     if old:
         changed = config.differences(old.get("settings", {}), resolved.config, started=bool(records.experiments()))
+        changed = changed or config.task_differences(old.get("task_file", {}), store.plain(table)["task_file"])
         if changed:
             raise UsageError(
                 f"{records.folder} was started with other settings: " + "; ".join(changed),

@@ -135,6 +135,16 @@ def differences(old: dict[str, Any], new: Config, *, started: bool = True) -> li
     return found
 
 
+def task_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Tables and keys of the task file that differ, budgets apart; both as run.toml holds them."""
+    if not old:
+        return []
+    before, after = ({**table, **{f"evaluation.{k}": v for k, v in table.get("evaluation", {}).items()}} for table in (old, new))
+    names = [name for name in dict.fromkeys((*before, *after)) if name not in ("budget", "evaluation")]
+    return [f"task file, {name}: was {before.get(name)!r}, now {after.get(name)!r}"
+            for name in names if before.get(name) != after.get(name)]  # fmt: skip
+
+
 def cache_folder() -> Path:
     """Environments and downloads, shared by all runs: $AUTOSOTA_CACHE, else the user's cache folder."""
     own = os.environ.get("AUTOSOTA_CACHE")

@@ -83,6 +83,7 @@ class Evaluation:
         self._store = store
         self._scratch = scratch
         self._exporting = threading.Lock()
+        self._turns: dict[tuple[str, int, str, str], threading.Lock] = {}
         scratch.mkdir(parents=True, exist_ok=True)
 
     # ── the two entries ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -95,6 +96,11 @@ class Evaluation:
         `hopeless` is shown the declared progress number while the command runs and may end it. Raises StageError where it was
         interrupted: that says nothing about the candidate, so it is not recorded.
         """
+        # Two workers may be given the same content: the second waits and finds it in the ledger.
+        with self._turns.setdefault((commit, seed, purpose, arm), threading.Lock()):
+            return self._measured(commit, seed, purpose, arm, hopeless)
+
+    def _measured(self, commit: str, seed: int, purpose: Purpose, arm: str, hopeless: Hopeless | None) -> Measurement:
         if self._store is None:
             raise TypeError("measure needs a store")
         finished = self._store.finished(commit, seed, purpose, arm)
@@ -347,9 +353,12 @@ def _traced(log: Path | None, root: str) -> frozenset[str]:
 
 
 def _read_label(repository: Path, name: str) -> bytes:
-    """A label file that git does not hold. Raises UsageError where it is missing."""
+    """A label file that git does not hold. Raises UsageError where it is missing, or lies elsewhere."""
+    path = repository / name
+    if not path.resolve().is_relative_to(repository.resolve()):
+        raise UsageError(f"the label file {name} lies outside the repository", "[evaluation] labels are paths in the repository")
     try:
-        return (repository / name).read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UsageError(
             f"the label file {name} cannot be read: {error.strerror}", "[evaluation] labels are paths in the repository"

@@ -47,7 +47,7 @@ FILES: dict[type[Record], str] = {
 CONFIG, IDEAS, MEASUREMENTS, EXPERIMENTS = "run.toml", "06-ideas.jsonl", "measurements.jsonl", "07-experiments.jsonl"
 PROTOCOL, PATCH, NOTES, USAGE, SECRET = "protocol.toml", "best.patch", "notes.md", "usage.jsonl", "secret"
 ATTEMPTS, ITEMS = "attempts.jsonl", "items"
-HISTORY, VAULT, OPTIMIZED, SESSIONS = "history.git", "vault", "optimized", "sessions"
+HISTORY, VAULT, OPTIMIZED, RESOURCES = "history.git", "vault", "optimized", "resources"
 FIRST = "0" * 64
 """What the first ledger line holds as the hash of the line before."""
 
@@ -116,8 +116,13 @@ class Store:
         return path
 
     def keep(self, folder: str, change: Change) -> None:
-        """Write one file below a private folder of the run (the vault), whole or not at all; safe from several threads."""
+        """Write one file below a private folder of the run (the vault), whole or not at all; safe from several threads.
+
+        Raises StageError for a path that would lie elsewhere.
+        """
         path = self.folder / folder / change.path
+        if ".." in path.parts or not path.is_relative_to(self.folder / folder):
+            raise StageError(f"a path outside the {folder}: {change.path!r}", "paths are relative to the repository's root")
         with self._lock:
             (self.folder / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,9 +182,13 @@ class Store:
             self._read_ledger()
             return self._index.get((commit, seed, purpose, arm))
 
+    def attempts(self) -> list[str]:
+        """The candidates that confirmations were begun for, in their order."""
+        return [str(json.loads(line)["commit"]) for line in self._lines(ATTEMPTS)]
+
     def attempt(self, commit: str) -> int:
         """The number of this candidate's confirmation attempt; a new one takes the next, on record before it is measured."""
-        taken = [str(json.loads(line)["commit"]) for line in self._lines(ATTEMPTS)]
+        taken = self.attempts()
         if commit not in taken:
             taken.append(commit)
             self._append(ATTEMPTS, json.dumps({"attempt": len(taken), "commit": commit}))
@@ -246,9 +255,16 @@ class Store:
         try:
             fcntl.flock(self._hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            self.unlock()
             raise UsageError(
                 f"{self.folder} is being worked on by another process", "wait for it, or use another --out"
             ) from None
+
+    def unlock(self) -> None:
+        """Let others in again."""
+        if self._hold is not None:
+            os.close(self._hold)
+            self._hold = None
 
     def secret(self) -> bytes:
         """32 random bytes that seeds are drawn from, made once, readable by the owner only; stored before first use."""
@@ -274,14 +290,15 @@ def to_toml(table: dict[str, Any]) -> str:
     """A nested table of plain values as TOML; None is left out."""
     import tomlkit
 
-    return tomlkit.dumps(_without_none(table))
+    return tomlkit.dumps(plain(table))
 
 
-def _without_none(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A nested value without what is None: as it comes back from a TOML file."""
     if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
+        return {key: plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return [_without_none(item) for item in value if item is not None]
+        return [plain(item) for item in value if item is not None]
     return value
 
 

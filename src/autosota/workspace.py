@@ -37,6 +37,7 @@ class Workspace:
         self._exclude = tuple(os.fsencode(path) for path in exclude)
         self._roots: dict[str, bytes] = {}
         self._known_changes: dict[tuple[str, str], tuple[Change, ...]] = {}
+        self._remembering = threading.Lock()
         self._blobs = _Blobs(self._git_environment())
         if not (folder / "HEAD").exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -146,9 +147,11 @@ class Workspace:
             return ()
         known = self._known_changes.get((base, commit))
         if known is None:
-            known = self._known_changes[base, commit] = self._compare(base, commit)
-            if len(self._known_changes) > _REMEMBERED:
-                self._known_changes.pop(next(iter(self._known_changes)))
+            known = self._compare(base, commit)
+            with self._remembering:
+                self._known_changes[base, commit] = known
+                while len(self._known_changes) > _REMEMBERED:
+                    del self._known_changes[next(iter(self._known_changes))]
         return known
 
     def _root(self, commit: str) -> bytes:
@@ -293,9 +296,12 @@ class _Blobs:
 
     def _ask(self, blob: str) -> bytes:
         if self._process is None or self._process.poll() is not None:
-            command = ["git", "cat-file", "--batch", "--buffer"]
             self._process = subprocess.Popen(
-                command[:-1], env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+                ["git", "cat-file", "--batch"],
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
             )
         process = self._process
         if process.stdin is None or process.stdout is None:
