@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from autosota import candidates, compose, config, pipeline, report
 from autosota.agents.scheduler import Confirmed, Scheduler
-from autosota.agents.supervisor import assurance
+from autosota.agents.supervisor import assurance, settled
 from autosota.conclusion import conclude
-from autosota.errors import UsageError
+from autosota.errors import StageError, UsageError
 from autosota.progress import Progress
 from autosota.records import Case, Patch, Record, Result, Verdict, Violation
 from autosota.seeds import Seeds
@@ -22,6 +22,8 @@ from autosota.store import HISTORY, PATCH, Store
 from autosota.workspace import Workspace
 
 ACCEPTED = "accepted.json"
+NO_BASELINE = 3
+"""Exit code where the baseline does not run."""
 
 
 class Acceptance(Record):
@@ -45,7 +47,7 @@ def audit(
         compose.write_config(parts.store, parts.resolved)
         if accept is not None:
             parts.store.write(ACCEPTED, _acceptance(accept).model_dump_json(indent=2) + "\n")
-        case, workspace = pipeline.outline(parts) if static else pipeline.replicate(parts)
+        case, workspace = pipeline.outline(parts) if static else _replicated(parts)
         try:
             result = _judge(parts, case, workspace, candidate, command="audit", static=static, accepted=accept is not None)
         finally:
@@ -54,6 +56,15 @@ def audit(
         if not static:
             report.write(parts.store)
     return result, folder
+
+
+def _replicated(parts: pipeline.Parts) -> tuple[Case, Workspace]:
+    """The baseline; one that cannot be had ends with an exit code of its own (contract, section 2)."""
+    try:
+        return pipeline.replicate(parts)
+    except StageError as error:
+        error.exit_code = NO_BASELINE
+        raise
 
 
 def _judge(
@@ -80,7 +91,7 @@ def _judge(
     verdict = parts.supervisor.screen_patch(patch, case)
     parts.store.write(PATCH, workspace.diff(base, commit))
     if accepted:
-        verdict = settled(verdict)
+        verdict = Verdict.of(settled(verdict.violations))
     if static or verdict.status == "rejected":
         return concluded(verdict)
     parts.progress.stage("confirmation", "fresh seeds, both arms")
@@ -97,7 +108,8 @@ def _confirmed(
         evaluation=evaluation, workspace=workspace, store=parts.store, engine=parts.engine, progress=parts.progress,
         seeds=(), protocol=digest,
     )  # fmt: skip
-    confirmation = scheduler.confirm_commit(Seeds(parts.store.secret()), commit, verdict, searched=searched)
+    plan = Seeds(parts.store.secret())
+    confirmation = scheduler.confirm_commit(plan, commit, verdict, searched=searched, accepted=accepted)
     return Confirmed(None, commit, confirmation)
 
 
@@ -119,8 +131,12 @@ def verify(run: Path, *, out: Path | None, live: Progress) -> tuple[Result, Path
         for record in (source.task(), source.rubric(), source.environment(), source.baseline()):
             if record is not None:
                 parts.store.save(record)
-        shutil.copytree(run / HISTORY, folder / HISTORY, dirs_exist_ok=True)
-        case, workspace = pipeline.replicate(parts)
+        if not (folder / HISTORY).exists():
+            draft = folder / f"{HISTORY}.draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(run / HISTORY, draft)
+            draft.rename(folder / HISTORY)
+        case, workspace = _replicated(parts)
         _check_environment(case)
         try:
             verified = _judge(parts, case, workspace, str(patch), command="verify", searched=True)
@@ -138,11 +154,6 @@ def _check_environment(case: Case) -> None:
             f"the environment of the run is gone: {recipe.prefix}",
             "the run's command with another --out builds it again; then verify",
         )
-
-
-def settled(verdict: Verdict) -> Verdict:
-    """A verdict whose reviews a person has accepted: they stay on record as notes. A rejection is not for anybody to accept."""
-    return Verdict.of(tuple(v.model_copy(update={"action": "note"}) if v.action == "review" else v for v in verdict.violations))
 
 
 def _acceptance(reason: str) -> Acceptance:

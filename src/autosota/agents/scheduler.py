@@ -88,7 +88,6 @@ class Scheduler:
     history: list[Experiment] = field(default_factory=list)
     ideas: dict[str, Idea] = field(default_factory=dict)
     _running: list[_Running] = field(default_factory=list)
-    _barren: int = 0
     _proposed: set[str] = field(default_factory=set)
 
     # ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -99,7 +98,6 @@ class Scheduler:
         self.ideas = {idea.id: idea for idea, verdict in self.store.ideas() if verdict is None or verdict.status != "rejected"}
         for experiment in [item for item in self.history if item.status == "improved" and item.level != "PARAM"]:
             self._propose_on(experiment.number, self.history[: experiment.number])
-        self._barren = _repeats(self.history)
         self._measure_baseline()
         while (reason := self._spent(budget)) is None or self._running:
             if reason is not None or len(self._running) >= self.engine.workers:
@@ -145,7 +143,6 @@ class Scheduler:
         if verdict.status == "rejected":
             self._record(choice, number, commit, (), verdict, started)
             return
-        self._barren = self._barren + 1 if self._known(commit) else 0
         seeds = self.seeds[: max(1, min(len(self.seeds), self._left(budget)))]
         self.progress.experiment_started(number, choice.idea.title)
         opponent = self._scores(choice.parent)
@@ -229,8 +226,9 @@ class Scheduler:
         found: list[Confirmed] = []
         for experiment in self._candidates():
             commit = experiment.commit or ""
-            if self.store.attempt(commit) > _ATTEMPTS:
-                break
+            begun = self.store.attempts()
+            if commit not in begun and len(begun) >= _ATTEMPTS:
+                continue  # a candidate confirmed before the budget grew may follow
             confirmation = self.confirm_commit(plan, commit, experiment.verdict, searched=True)
             found.append(Confirmed(experiment, commit, confirmation))
             if confirmation.grade in ("CONFIRMED", "REVIEW", "SUGGESTIVE"):
@@ -238,14 +236,17 @@ class Scheduler:
         order = ("CONFIRMED", "DISCLOSE", "SUGGESTIVE", "REVIEW", "UNCONFIRMED", "REJECTED")
         return min(found, key=lambda item: order.index(item.confirmation.grade), default=None)
 
-    def confirm_commit(self, plan: Seeds, commit: str, verdict: Verdict | None, *, searched: bool) -> Confirmation:
-        """One attempt at one frozen candidate. `searched`: it was chosen by the metric that is confirmed here."""
+    def confirm_commit(
+        self, plan: Seeds, commit: str, verdict: Verdict | None, *, searched: bool, accepted: bool = False
+    ) -> Confirmation:
+        """One attempt at one frozen candidate. `searched`: it was chosen by the metric that is confirmed here. `accepted`: a
+        person has settled its reviews."""
         attempt = self.store.attempt(commit)
         seeds = plan.draw("confirm", statistics.LOOKS[-1], f"{self.protocol}|{attempt}")
         self.progress.note(f"attempt {attempt} at a confirmation")
         return self.supervisor.confirm(
             commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
-            verdict=verdict, items=self.evaluation.items, searched=searched,
+            verdict=verdict, items=self.evaluation.items, searched=searched, accepted=accepted,
         )  # fmt: skip
 
     def _candidates(self) -> list[Experiment]:
@@ -360,17 +361,12 @@ class Scheduler:
             return f"the budget of {budget.trials} evaluations is used up"
         if budget.deadline is not None and time.monotonic() >= budget.deadline:
             return "the time for the search is used up"
-        if self._barren >= _BARREN:
-            return "every further choice has been measured already"
+        if _barren(self.history) >= _BARREN:
+            return f"the last {_BARREN} choices led to nothing new to measure"
         best = best_of(self.history, self._metric.direction == "max")
-        if (
-            budget.target is not None
-            and best is not None
-            and best.score is not None
-            and self._metric.gain(budget.target, best.score) >= 0
-        ):
-            return f"the target {budget.target:g} is reached in search"
-        return None
+        if budget.target is None or best is None or best.score is None or self._metric.gain(budget.target, best.score) < 0:
+            return None
+        return f"the target {budget.target:g} is reached in search"
 
     def _left(self, budget: Budget) -> int:
         """Evaluations left: recorded experiments count, and those under way as if none were stopped early.
@@ -381,9 +377,6 @@ class Scheduler:
         paid = {(experiment.commit, trial.seed) for experiment in self.history for trial in experiment.measurements}
         under_way = {(item.commit, seed) for item in self._running for seed in item.seeds} - paid
         return budget.trials - len(paid) - len(under_way)
-
-    def _known(self, commit: str) -> bool:
-        return commit == self.case.environment.commit or any(experiment.commit == commit for experiment in self.history)
 
     def _experiment(self, number: int) -> Experiment:
         return next(experiment for experiment in self.history if experiment.number == number)
@@ -402,11 +395,14 @@ def best_of(history: Sequence[Experiment], larger: bool) -> Experiment | None:
     return max(improved, key=lambda e: ((e.score or 0.0) if larger else -(e.score or 0.0), -e.number), default=None)
 
 
-def _repeats(history: Sequence[Experiment]) -> int:
-    """How many experiments at the end of a history had a commit that an earlier one had measured."""
-    commits = [experiment.commit for experiment in history]
-    count = 0
-    while count < len(commits) and commits[-1 - count] in commits[: len(commits) - 1 - count]:
+def _barren(history: Sequence[Experiment]) -> int:
+    """How many experiments at the end of a history measured nothing, or what an earlier one had measured."""
+    count, commits = 0, [experiment.commit for experiment in history if experiment.measurements]
+    for experiment in reversed(history):
+        if experiment.measurements:
+            commits.pop()
+            if experiment.commit not in commits:
+                break
         count += 1
     return count
 

@@ -121,14 +121,17 @@ class Supervisor:
         verdict: Verdict | None = None,
         items: Items | None = None,
         searched: bool = False,
+        accepted: bool = False,
     ) -> Confirmation:
         """Measure a frozen candidate against the baseline on fresh seeds and grade the difference.
 
         `candidate`: commit. `seeds`: never used before, at least as many as the last look. `attempt`: 1 for the first
         confirmation of this task, 2 for the next, …. `verdict`: the static one, whose reviews block a claim. `searched`: was
-        the candidate chosen by the metric confirmed here? Raises StageError when the baseline itself fails.
+        the candidate chosen by the metric confirmed here? `accepted`: has a person settled all reviews?
+        Raises StageError when the baseline itself fails.
         """
-        context = _Context(case, candidate, self.red_lines, verdict, items, attempt, searched, assurance(case, evaluation))
+        promised = assurance(case, evaluation)
+        context = _Context(case, candidate, self.red_lines, verdict, items, attempt, searched, accepted, promised)
         if verdict is not None and verdict.status == "rejected":
             return context.rejected(verdict.violations, _Arms(), "the static rules reject the change")
         looks, supply, arms = looks_for(case), iter(seeds), _Arms()
@@ -158,6 +161,11 @@ def assurance(case: Case, evaluation: Measures) -> Assurance:
     if not evaluation.executor.isolated:
         return "observed"
     return "sealed" if case.environment.commands.sealed else "guarded"
+
+
+def settled(violations: Sequence[Violation]) -> tuple[Violation, ...]:
+    """Reviews that a person has accepted stay on record as notes. A rejection is not for anybody to accept."""
+    return tuple(v.model_copy(update={"action": "note"}) if v.action == "review" else v for v in violations)
 
 
 def failures(candidate: Sequence[Measurement]) -> Violation | None:
@@ -206,6 +214,7 @@ class _Context:
     items: Items | None
     attempt: int
     searched: bool
+    accepted: bool
     assurance: Assurance
 
     def certain(self, arms: _Arms) -> bool:
@@ -229,6 +238,7 @@ class _Context:
         gains = arms.gains(spec)
         measured = tuple(v for line in self.red_lines for v in line.measurements(arms.candidate, arms.baseline, self.case))
         violations = (*(self.verdict.violations if self.verdict else ()), *measured, *self._clock(arms))
+        violations = settled(violations) if self.accepted else violations
         actions = {violation.action for violation in violations}
         reference = statistics.mean([guards.reading(run, spec) for run in arms.baseline])
         gain, labels = gain_of(gains, reference, self.attempt), self._labels(arms)
