@@ -40,6 +40,9 @@ PREDICT = {"predict", "predict_proba", "decision_function", "predict_log_proba",
 RANDOM = {"normal", "uniform", "choice", "permutation", "integers", "random", "shuffle", "standard_normal", "randn", "rand",
           "randint", "multivariate_normal", "exponential", "poisson", "gauss",
           "sample", "binomial", "gamma", "beta", "laplace"}  # fmt: skip
+ARRAY = {"mean", "sum", "item", "std", "var", "min", "max", "median", "tolist", "round", "numpy", "cpu", "detach", "astype",
+         "reshape", "ravel", "flatten", "squeeze", "values", "items", "get", "copy", "clip", "dot", "argmax", "compute", "format",
+         "append", "extend", "to_dict", "keys", "pop", "cumsum", "prod", "all", "any", "quantile", "index"}  # fmt: skip
 PLAIN = {"numpy", "pandas", "argparse", "pathlib", "collections", "dataclasses", "json", "logging", "time", "os", "sys", "random",
          "csv", "typing", "functools", "itertools", "matplotlib", "tqdm", "yaml", "omegaconf", "hydra", "rich", "tomllib",
          "polars"}  # fmt: skip

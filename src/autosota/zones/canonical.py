@@ -129,7 +129,7 @@ class Canonical:
             return f"<function {self.digest(target)}>({everything})"
         if isinstance(target, ast.ClassDef):
             return FREE if model_class(target) else f"{target.name}({everything})"
-        if attribute in calls.LEARN | calls.PREDICT or (target is None and calls.constructs(call, name, scope.module)):
+        if attribute in self.flow.own or (target is None and calls.constructs(call, name, scope.module)):
             return FREE
         if isinstance(call.func, ast.Name) and (name in scope.assigned or name in scope.parameters):
             return FREE

@@ -32,6 +32,12 @@ class Flow:
         reporting = {module.path for module in repository.closure(entries)}
         self._reporting = [scope for scope in self.scopes if scope.module.path in reporting]
         self._models = {f"{name}." for module in modules for name, node in module.classes.items() if model_class(node)}
+        models = [node for module in modules for node in module.classes.values() if model_class(node)]
+        methods = {
+            item.name for node in models for item in node.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))
+        }
+        self.own = frozenset(methods - calls.ARRAY | calls.LEARN | calls.PREDICT)
+        """Methods by which models learn and predict, the repository's own names included."""
         self._called: dict[str, list[tuple[Scope, ast.Call]]] = {}
         for scope in self.scopes:
             for call in scope.calls:
@@ -187,7 +193,7 @@ class Flow:
         if isinstance(target, ast.ClassDef) or calls.is_load(call, name) or calls.is_split(name):
             return
         attribute = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        if attribute in calls.LEARN | calls.PREDICT or calls.constructs(call, name, scope.module):
+        if attribute in self.own or calls.constructs(call, name, scope.module):
             return
         if isinstance(call.func, ast.Attribute):
             self._value(scope, call.func.value, depth + 1)
@@ -196,7 +202,7 @@ class Flow:
 
     def _function(self, scope: Scope, call: ast.Call, target: Scope, depth: int) -> None:
         """A function of the repository on the way of a reported value."""
-        if self.in_model(target) and target.name.rsplit(".", 1)[-1] in calls.LEARN | calls.PREDICT:
+        if self._only_predicts(target) or (self.in_model(target) and target.name.rsplit(".", 1)[-1] in self.own):
             return
         if not self.algorithm(target):
             self.metric.add(target.key)
@@ -330,7 +336,7 @@ class Flow:
                 if model_class(target)
                 else max((self._pure(scope, i, found, seen, depth + 1) for i in arguments), default="")
             )
-        if attribute in calls.LEARN | calls.PREDICT or calls.constructs(call, name, scope.module):
+        if attribute in self.own or calls.constructs(call, name, scope.module):
             return "free"
         if isinstance(call.func, ast.Name) and (name in scope.assigned or name in scope.parameters):
             return "free"
@@ -368,6 +374,13 @@ class Flow:
         scored = any(calls.is_metric(scope.module.callee(call)) for call in scope.calls)
         return bool(inside) and not scored and scope.key not in self.metric
 
+    def _only_predicts(self, scope: Scope) -> bool:
+        """Does it make predictions, and nothing in it meets a truth: no arithmetic on two sides, no scoring function?"""
+        if not self._predicts(scope) or any(map(_meets, scope.nodes)):
+            return False
+        targets = [target for call in scope.calls if isinstance(target := self.repository.target(call, scope), Scope)]
+        return all(self.in_model(target) or not any(map(_meets, target.nodes)) for target in targets)
+
     def algorithm(self, scope: Scope) -> bool:
         """Does it hold what a candidate may improve: estimators made, hyperparameters given, a state updated, random search?"""
         if scope.key not in self._algorithms:
@@ -395,3 +408,7 @@ class Flow:
         """Does it train a model, itself or through a function it calls?"""
         targets = (self.repository.target(call, scope) for call in scope.calls)
         return learns(scope) or any(isinstance(target, Scope) and learns(target) for target in targets)
+
+
+def _meets(node: ast.AST) -> bool:
+    return isinstance(node, ast.expr) and combines(node)

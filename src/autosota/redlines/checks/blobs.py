@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -17,6 +18,10 @@ _TABLE = 40
 _STRING = 200
 _PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".webp", ".ico"}
 _ROWS = {".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".arff", ".libsvm", ".svmlight", ".dat", ".data"}
+_TEXTS = {".json", ".txt", ".yaml", ".yml", ".toml", ".ini", ".cfg"}
+_VALUES = 100
+"""From so many new numbers on, a readable file holds a table rather than settings."""
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(\.\d+)?(e-?\d+)?(?![\w.])", re.IGNORECASE)
 _FIX = "compute it in the evaluation from the training data, or explain where it comes from"
 
 
@@ -45,8 +50,10 @@ def _file(file: File) -> str | None:
         return f"symbolic link to {(file.after or b'').decode('utf-8', 'replace')[:100]}"
     if syntax.text(file.after) is None and suffix not in _PICTURES:
         return f"{size} bytes that are not readable text"
-    content = syntax.text(file.after) or ""
-    if suffix in _ROWS or (suffix in (".json", ".txt", ".yaml", ".yml", ".toml", ".ini", ".cfg") and _numbers(content) >= 200):
+    if suffix in _TEXTS:
+        numbers = sum(_numbers(line) for line in file.added.values())
+        return f"{numbers} new numbers" if numbers >= _VALUES else None
+    if suffix in _ROWS:
         new = sum(1 for line in file.added.values() if line.strip())
         if new >= _TABLE or (new and size > 20_000):
             return f"{new} new lines of data"
@@ -54,9 +61,7 @@ def _file(file: File) -> str | None:
 
 
 def _numbers(content: str) -> int:
-    return sum(
-        1 for word in content.replace(",", " ").replace(":", " ").split() if word.lstrip("-").replace(".", "", 1).isdigit()
-    )
+    return len(_NUMBER.findall(content))
 
 
 def _literals(file: File) -> Iterator[tuple[int, str]]:
