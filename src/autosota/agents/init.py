@@ -328,7 +328,7 @@ class Init:
         decided = {"environment": True, "evaluation-runs": any(runs), "seeds-complete": all(runs)}
         for spec in rubric.metrics:
             values = [item.values[spec.name] for item in baseline.measurements if item.ok]
-            decided[f"metric:{spec.name}"] = compare(spec, values)[0] is not False if values else False
+            decided[f"metric:{spec.name}"] = bool(values) and (spec.reported is None or compare(spec, values)[0])
         reached = set(environment.zones.reached)
         for leaf in rubrics.leaves(rubric.tree):
             kind, _, rest = (leaf.check or "").partition(":")
