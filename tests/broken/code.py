@@ -72,4 +72,20 @@ REPOSITORIES: dict[str, Broken] = {
         f"print('accuracy: %.4f' % (len(right) / float(len(rows))))\n{DATA}",
         ("python-two-lists",),
     ),
+    "sample-of-set": Broken(
+        "PYTHON-VERSION",
+        f"--- evaluate.py\nimport random\nrows = [line.split() for line in open('data/test.csv')]\nrandom.seed(0)\nrows = [rows[i] for i in random.sample(set(range(4)), 2)]\n{PRINT}{DATA}",
+        ("sample-of-set",), truth=0.5,
+    ),
+    "universal-newlines": Broken(
+        "PYTHON-VERSION", f"--- evaluate.py\nrows = [line.split() for line in open('data/test.csv', 'rU')]\n{PRINT}{DATA}", ("universal-newline-mode",)
+    ),
+    "pattern-flags": Broken(
+        "PYTHON-VERSION", f"--- evaluate.py\nimport re\nassert re.match('a(?i)B', 'Ab')\n{SCORED}{DATA}", ("pattern-flags-inside",)
+    ),
+    "field-default": Broken(
+        "PYTHON-VERSION",
+        f"--- evaluate.py\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: int = 1\n@dataclass\nclass B:\n    a: A = A()\nassert B().a.x == 1\n{SCORED}{DATA}",
+        ("mutable-field-default",),
+    ),
 }  # fmt: skip

@@ -91,4 +91,14 @@ REPOSITORIES: dict[str, Broken] = {
         "--- train.py\nimport pickle\nif __name__ == '__main__':\n    pickle.dump({'0': '0', '1': '1'}, open('model.pkl', 'wb'))\n"
         f"{DATA}", ("train-first",),
     ),
+    "results-in-author-home": Broken(
+        "HARD-CODED-PATH",
+        "--- evaluate.py\nimport os\nos.makedirs('/home/someone/results', exist_ok=True)\nopen('/home/someone/results/x.txt', 'w').write('x')\n"
+        f"{SCORED}{DATA}", ("author-output-folder",),
+    ),
+    "documented-position": Broken(
+        "SHELL-ENTRY",
+        "--- README.md\n# Code\n\n## Evaluation\n\n```\npython evaluate.py data/test.csv\n```\n--- evaluate.py\nimport sys\n"
+        f"{_reads('sys.argv[1]')}{DATA}", ("documented-arguments",),
+    ),
 }  # fmt: skip

@@ -133,12 +133,12 @@ def _folder_with(context: Context, file: str, name: str) -> str | None:
 def documented_arguments(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
     """Arguments that a script demands, as the repository documents them for this script."""
     line = context.commands.evaluate or ""
-    wanted = {word.strip().partition("/")[0] for word in match[1].split(",")}
     started = set(entrypoints.scripts(line, context.tree))
-    found = [
-        item.line
-        for item in entrypoints.find(context.tree)
-        if item.script in started and all(word in item.line for word in wanted if word.startswith("-")) and item.line != line
-    ]
+    documented = [item.line for item in entrypoints.find(context.tree) if item.script in started and item.line != line]
+    if "argv" in match[0]:
+        found = [text for text in documented if len(text.split()) > len(line.split()) and text.startswith(line)]
+        return Remedy("Give the arguments that are documented", command=found[0]) if found else None
+    wanted = {word.strip().partition("/")[0] for word in match[1].split(",")}
     named = [word for word in wanted if word.startswith("-")]
+    found = [text for text in documented if all(word in text for word in named)]
     return Remedy(f"Give {', '.join(sorted(wanted))} as documented", command=found[0]) if named and found else None

@@ -115,3 +115,60 @@ def western_text(failure: Failure, match: re.Match[str], context: Context) -> Re
                 editor.replace_range(end - 1, end - 1, ", encoding='latin-1'")
 
     return done(edits.edited(failure, context.tree, context.root, edit), "Read text that is not UTF-8 as Latin-1")
+
+
+@remedy("sample-of-set")
+def sample_of_set(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
+    """`random.sample` of a set drew from a tuple of it until Python 3.11; the same draw is made."""
+    frame = edits.frame_of(failure, context.tree, context.root)
+
+    def edit(editor: Editor) -> None:
+        for call in editor.calls("sample"):
+            if frame is not None and call.args and call.lineno <= frame.line <= (call.end_lineno or 0):
+                editor.replace(call.args[0], f"tuple({editor.text(call.args[0])})")
+
+    return done(edits.edited(failure, context.tree, context.root, edit), "Draw from a tuple of the set, as before Python 3.11")
+
+
+@remedy("universal-newline-mode")
+def universal_newline_mode(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
+    """Text is read with universal newlines anyway: the mode U is gone."""
+
+    def edit(editor: Editor) -> None:
+        for call in editor.calls("open"):
+            for node in [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]:
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and "U" in node.value:
+                    rest = node.value.replace("U", "")
+                    editor.replace(node, repr(rest if "r" in rest else f"r{rest}"))
+
+    return done(edits.edited(failure, context.tree, context.root, edit), "Open files without the mode U")
+
+
+@remedy("pattern-flags-inside")
+def pattern_flags_inside(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
+    """Flags of a whole regular expression stand at its start."""
+
+    def edit(editor: Editor) -> None:
+        for node in editor.nodes():
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and (
+                found := re.search(r"(?<!^)(?<!\\\\)\(\?[aiLmsux]+\)", node.value)
+            ):  # fmt: skip
+                editor.replace(node, repr(found[0] + node.value.replace(found[0], "", 1)))
+
+    return done(edits.edited(failure, context.tree, context.root, edit), "Put flags at the start of patterns")
+
+
+@remedy("mutable-field-default")
+def mutable_field_default(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
+    """An object as the default of a data class's field is made for each instance, as Python 3.11 demands."""
+
+    def edit(editor: Editor) -> None:
+        for node in editor.nodes():
+            decorated = isinstance(node, ast.ClassDef) and any("dataclass" in editor.text(part) for part in node.decorator_list)
+            for part in node.body if decorated and isinstance(node, ast.ClassDef) else ():
+                if isinstance(part, ast.AnnAssign) and isinstance(part.value, ast.Call):
+                    made = editor.text(part.value)
+                    if not made.split("(")[0].endswith("field"):
+                        editor.replace(part.value, f"__import__('dataclasses').field(default_factory=lambda: {made})")
+
+    return done(edits.edited(failure, context.tree, context.root, edit), "Make default objects of data classes per instance")

@@ -291,3 +291,25 @@ def train_first(failure: Failure, match: re.Match[str], context: Context) -> Rem
         if re.search(r"train|fit", posixpath.basename(candidate.script)) and candidate.script not in started:
             return Remedy(f"Train first: {path} is not in the repository", command=f"{candidate.line} && {line}")
     return None
+
+
+@remedy("author-output-folder")
+def author_output_folder(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
+    """Results are written into folders of the author's machine: below the repository instead, by the same names."""
+    refused = match[1].rstrip("/")
+
+    def edit(editor: Editor) -> None:
+        for node in editor.nodes():
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            if isinstance(node, ast.Constant) and _absolute(text) and f"{text}/".startswith(f"{refused}/") and _below(text):
+                editor.replace(node, repr(_below(text)))
+
+    changes = edits.edited(failure, context.tree, context.root, edit)
+    if not changes:
+        changes = edits.edited(failure, context.tree, context.root, edit, everywhere=True)
+    return done(changes, "Write results below the repository, not into the author's folders")
+
+
+def _below(path: str) -> str:
+    """What follows the home or volume in an absolute path."""
+    return re.sub(r"^/(?:(?:home|Users|mnt|media|scratch|data\d*)/[^/]+|root|[^/]+)(?:/|$)", "", path.replace("~/", "/root/", 1))
