@@ -42,11 +42,10 @@ def main(arguments: list[str]) -> int:
         print(f"unknown benchmark {unknown[0]!r}; choose from {', '.join((*NAMES, 'gains'))}", file=sys.stderr)
         return 2
     print(figure.machine(), end="\n\n")
-    found = []
+    print(figure.HEAD, flush=True)
     for name in arguments or NAMES:
-        print(f"measuring {name} …", file=sys.stderr, flush=True)
-        found += measure(name)
-    print(figure.table(found))
+        for found in measure(name):
+            print(found.row(), flush=True)
     if not arguments:
         from benchmarks import gains
 

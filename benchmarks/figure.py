@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -36,11 +35,8 @@ class Figure:
         return f"| {self.name} | {self.measured:.3g} {self.unit} | {bound} | {state} | {self.compared} |"
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Markdown."""
-    return "\n".join(
-        ["| figure | measured | target | reached | compared with |", "|---|---|---|---|---|", *(f.row() for f in figures)]
-    )
+HEAD = "| figure | measured | target | reached | compared with |\n|---|---|---|---|---|"
+"""Over the rows."""
 
 
 def machine() -> str:

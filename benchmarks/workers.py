@@ -16,12 +16,12 @@ from autosota.ports import Command, Executor, Tree
 from autosota.records import Recipe
 from benchmarks.figure import Figure
 
-EVALUATIONS = 8
+EVALUATIONS = 6
 _WORK = """
 import numpy as np
 rng = np.random.default_rng(0)
 a = rng.normal(size=(700, 700))
-for _ in range(60):
+for _ in range(25):
     a = a @ a.T / np.linalg.norm(a)
 print("accuracy:", float(a[0, 0]))
 """
