@@ -15,7 +15,7 @@ import pytest
 from autosota import preparation
 from autosota.environments import interpreters, resolver
 from autosota.errors import StageError
-from tests.environments.wheelhouse import wheel
+from tests.environments.wheelhouse import only, wheel
 
 PUBLISHED = {"1.0": "2019-05-01T00:00:00Z", "2.0": "2024-05-01T00:00:00Z"}
 
@@ -75,6 +75,29 @@ def test_what_did_not_exist_then_is_not_relaxed(index: str) -> None:
     interpreter = interpreters.choose(())[0]
     with pytest.raises(StageError):
         resolver.resolve(["kit"], interpreter=interpreter, gpu=True, before="2018-01-01")
+
+
+def test_a_build_for_processors_is_taken_after_a_pin_was_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, tmp_path)
+    interpreter = interpreters.choose(())[0]
+    tag = f"cp{interpreter.version.major}{interpreter.version.minor}-none-any"
+    wheel(tmp_path, "torch", "2.6.0", {"torch.py": ""}, requires=["nvidia-cublas"])
+    wheel(tmp_path, "torch", "2.5.0+cpu", {"torch.py": ""}, tag=tag)
+    wheel(tmp_path, "nvidia-cublas", "12.0", {"nvidia.py": ""})
+    lock = resolver.resolve(["torch==0.4.1"], interpreter=interpreter)
+    assert [(package.name, package.version) for package in lock.packages] == [("torch", "2.5.0+cpu")]
+    assert any("no GPU" in note for note in lock.notes)
+
+
+def test_gpu_libraries_are_announced_where_nothing_else_is_to_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    only(monkeypatch, tmp_path)
+    wheel(tmp_path, "torch", "2.6.0", {"torch.py": ""}, requires=["nvidia-cublas"])
+    wheel(tmp_path, "nvidia-cublas", "12.0", {"nvidia.py": ""})
+    lock = resolver.resolve(["torch"], interpreter=interpreters.choose(())[0])
+    assert {package.name for package in lock.packages} == {"torch", "nvidia-cublas"}
+    assert "over 2 GB" in caplog.text and any("over 2 GB" in note for note in lock.notes)
 
 
 def test_the_day_of_the_last_commit(tmp_path: Path) -> None:

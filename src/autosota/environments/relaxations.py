@@ -83,9 +83,18 @@ def without_gpu(state: State) -> None:
         elif re.search(r"\+(cu|rocm)\w+", str(requirement.specifier)):
             state.lines[name] = re.sub(r"\+(cu|rocm)[\w.]*", "", line)
             state.notes.append(f"{line} is a GPU build; {state.lines[name]} is taken")
+    without_gpu_builds(state)
+
+
+def without_gpu_builds(state: State) -> bool:
+    """Constrain to local builds for processors what is not held to another version; False where there is none to add."""
+    added = False
     for name, version in _processor_builds(state.interpreter).items():
-        if version in Requirement(state.lines.get(name, name)).specifier:
-            state.constraints.append(f"{name}=={version}")
+        line = f"{name}=={version}"
+        if version in Requirement(state.lines.get(name, name)).specifier and line not in state.constraints:
+            state.constraints.append(line)
+            added = True
+    return added
 
 
 def _processor_builds(interpreter: Interpreter) -> dict[str, str]:

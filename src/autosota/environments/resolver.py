@@ -17,7 +17,16 @@ from packaging.version import InvalidVersion, Version
 
 from autosota.environments import uv
 from autosota.environments.interpreters import Interpreter
-from autosota.environments.relaxations import ATTEMPTS, Build, State, build_source, compile_lock, relax, without_gpu
+from autosota.environments.relaxations import (
+    ATTEMPTS,
+    Build,
+    State,
+    build_source,
+    compile_lock,
+    relax,
+    without_gpu,
+    without_gpu_builds,
+)
 from autosota.errors import StageError
 from autosota.records import Package
 
@@ -89,11 +98,14 @@ def _for_processor(text: str, state: State) -> str:
     heavy = [package.name for package in packages_of(text) if package.name.startswith("nvidia-")]
     if not heavy:
         return text
-    state.processor = True
-    done = compile_lock(state)
-    if done is not None and done.returncode == 0 and not any(p.name.startswith("nvidia-") for p in packages_of(done.stdout)):
-        state.notes.append("PyTorch's builds for processors are taken: this machine has no GPU")
-        return done.stdout
+    # A pin that was given up on the way had kept local builds out.
+    constrained = without_gpu_builds(state)
+    for processor in (False, True) if constrained else (True,):
+        state.processor = processor
+        done = compile_lock(state)
+        if done is not None and done.returncode == 0 and not any(p.name.startswith("nvidia-") for p in packages_of(done.stdout)):
+            state.notes.append("builds for processors are taken: this machine has no GPU")
+            return done.stdout
     state.processor = False
     words = (
         f"{len(heavy)} GPU libraries, over 2 GB, are downloaded although this machine has no GPU: no index here offers PyTorch's "
