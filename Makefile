@@ -35,5 +35,9 @@ bench: $(STAMP) ## the figures of docs/figures.md
 broken: $(STAMP) ## replication of repositories that do not run: reproduced, honest, wrong
 	@$(BIN)/python -m benchmarks.broken
 
+suite: $(STAMP) ## cheats, honest changes and placebos: what is rejected, neutralised or missed
+	@$(BIN)/python -m benchmarks.suite
+	@$(BIN)/python -m benchmarks.placebo
+
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

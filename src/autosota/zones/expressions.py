@@ -46,3 +46,8 @@ def children(node: ast.expr) -> Iterator[ast.expr]:
             yield child.iter
         elif isinstance(child, (ast.keyword, ast.FormattedValue)):
             yield child.value
+
+
+def meets(node: ast.AST) -> bool:
+    """`combines` for any node."""
+    return isinstance(node, ast.expr) and combines(node)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from autosota import syntax
 from autosota.syntax import Module
 from autosota.zones import calls, configs
-from autosota.zones.expressions import children, combines, number, sides
+from autosota.zones.expressions import children, combines, meets, number, sides
 from autosota.zones.scopes import Repository, Scope, learns, model_class, random_draws, updates
 
 _DEPTH = 40
@@ -121,12 +121,8 @@ class Flow:
         for scope in self.scopes:
             for call in scope.calls:
                 target = self.repository.target(call, scope)
-                if (
-                    isinstance(target, Scope)
-                    and target.key in self._reporters & self.metric
-                    and scope is not target
-                    and call.args
-                ):
+                reporting = isinstance(target, Scope) and target.key in self._reporters & self.metric
+                if reporting and scope is not target and call.args:
                     self._piece(scope, call, self.metric)
                     self.truths.extend((scope, item) for item in call.args)
 
@@ -209,12 +205,8 @@ class Flow:
             self._piece(scope, call, None)
             for inner in target.calls:
                 helper = self.repository.target(inner, target)
-                if (
-                    isinstance(helper, Scope)
-                    and not self.algorithm(helper)
-                    and not self._predicts(helper)
-                    and not self.in_model(helper)
-                ):
+                kept = isinstance(helper, Scope) and not (self._predicts(helper) or self.in_model(helper))
+                if kept and isinstance(helper, Scope) and not self.algorithm(helper):
                     self._value(target, inner, depth + 1)
         for item in (*call.args, *(keyword.value for keyword in call.keywords)):
             objective = self.repository.named(syntax.dotted(item), scope) if isinstance(item, (ast.Name, ast.Attribute)) else None
@@ -376,10 +368,10 @@ class Flow:
 
     def _only_predicts(self, scope: Scope) -> bool:
         """Does it make predictions, and nothing in it meets a truth: no arithmetic on two sides, no scoring function?"""
-        if not self._predicts(scope) or any(map(_meets, scope.nodes)):
+        if not self._predicts(scope) or any(map(meets, scope.nodes)):
             return False
         targets = [target for call in scope.calls if isinstance(target := self.repository.target(call, scope), Scope)]
-        return all(self.in_model(target) or not any(map(_meets, target.nodes)) for target in targets)
+        return all(self.in_model(target) or not any(map(meets, target.nodes)) for target in targets)
 
     def algorithm(self, scope: Scope) -> bool:
         """Does it hold what a candidate may improve: estimators made, hyperparameters given, a state updated, random search?"""
@@ -408,7 +400,3 @@ class Flow:
         """Does it train a model, itself or through a function it calls?"""
         targets = (self.repository.target(call, scope) for call in scope.calls)
         return learns(scope) or any(isinstance(target, Scope) and learns(target) for target in targets)
-
-
-def _meets(node: ast.AST) -> bool:
-    return isinstance(node, ast.expr) and combines(node)

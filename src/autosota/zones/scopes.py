@@ -320,3 +320,10 @@ def model_class(definition: ast.ClassDef) -> bool:
         "Model",
     }
     return bool(methods & (calls.LEARN | calls.PREDICT | {"step"})) or bool(bases & known)
+
+
+def own_methods(modules: Sequence[Module]) -> frozenset[str]:
+    """Names of the methods of model classes."""
+    models = [node for module in modules for node in module.classes.values() if model_class(node)]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return frozenset(item.name for node in models for item in node.body if isinstance(item, kinds))
