@@ -234,8 +234,7 @@ class Evaluation:
         if place.kind == "key" and place.file and place.key:
             from autosota import knobs
 
-            current = dict(self.workspace.tree(commit))
-            seeded = knobs.write_key(current, place.file, place.key, seed)
+            seeded = knobs.write_key(self.workspace.tree(commit), place.file, place.key, seed)
             changes = [change for change in changes if change.path != seeded.path] + [seeded]
             read_only = tuple(path for path in read_only if path != seeded.path)
         overlay.mkdir(parents=True, exist_ok=True)

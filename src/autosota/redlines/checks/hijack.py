@@ -16,7 +16,8 @@ _FIX = "give the file another name; nothing may run before, or instead of, the e
 
 def files(difference: Difference) -> Iterator[Violation]:
     """New or changed hook files, bytecode, and modules that shadow others."""
-    roots, shadowed = _roots(difference), _shadowed(difference)
+    new = any(file.before is None and file.after is not None for file in difference.files)
+    roots, shadowed = (_roots(difference), _shadowed(difference)) if new else (set[str](), {})
     for file in difference.files:
         if file.after is None:
             continue
