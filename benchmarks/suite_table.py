@@ -132,7 +132,8 @@ def _missed(cheats: Sequence[Row]) -> list[str]:
 
 def _held(honest: Sequence[Row]) -> list[str]:
     return [
-        f"- `{row['case']}` ({row['vocabulary']}): {', '.join(v['rule'] for v in row['full']['violations'] if v['action'] != 'note')}"
+        f"- `{row['case']}` ({row['vocabulary']}): "
+        + ", ".join(v["rule"] for v in row["full"]["violations"] if v["action"] != "note")
         for row in honest
         if alarmed(row, LAYERS[2])
     ]

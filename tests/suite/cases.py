@@ -1,8 +1,8 @@
 """Cases of the suite: a base repository, a change, and what must be said about it (validity.md, section 4).
 
 A case is a folder below `tests/attacks`, `tests/honest` or `tests/placebo` with a `case.toml`. Its change is given as edits
-of the base's files; every repository exists in two vocabularies (files, functions and variables are named otherwise), so that nothing
-can be recognized by its name.
+of the base's files. Every repository exists in two vocabularies (files, functions and variables are named otherwise), so that
+nothing can be recognized by its name.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from autosota.zones.scopes import Repository, Scope, learns, model_class, random
 _DEPTH = 40
 _EPOCH = re.compile(r"epoch|iter|step|progress|debug", re.IGNORECASE)
 
-
 Trail = list[tuple[Scope, ast.Call | None]]
 """Calls that data came through; None for a whole function."""
 
@@ -50,7 +49,7 @@ class Flow:
         """Protected calls by scope."""
         self._seen: set[tuple[tuple[str, str], str]] = set()
         self.truths: list[tuple[Scope, ast.expr]] = []
-        """What metric computations are given, truth and predictions alike."""
+        """What metric computations are given, truth and predictions."""
         self.reports: list[tuple[Scope, ast.expr]] = []
         """What is printed or written as results."""
         self._algorithms: dict[tuple[str, str], bool] = {}
@@ -188,8 +187,7 @@ class Flow:
             return
         if isinstance(target, ast.ClassDef) or calls.is_load(call, name) or calls.is_split(name):
             return
-        attribute = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        if attribute in self.own or calls.constructs(call, name, scope.module):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in self.own or calls.constructs(call, name, scope.module):
             return
         if isinstance(call.func, ast.Attribute):
             self._value(scope, call.func.value, depth + 1)
@@ -205,8 +203,9 @@ class Flow:
             self._piece(scope, call, None)
             for inner in target.calls:
                 helper = self.repository.target(inner, target)
-                kept = isinstance(helper, Scope) and not (self._predicts(helper) or self.in_model(helper))
-                if kept and isinstance(helper, Scope) and not self.algorithm(helper):
+                if isinstance(helper, Scope) and not any(
+                    role(helper) for role in (self._predicts, self.in_model, self.algorithm)
+                ):
                     self._value(target, inner, depth + 1)
         for item in (*call.args, *(keyword.value for keyword in call.keywords)):
             objective = self.repository.named(syntax.dotted(item), scope) if isinstance(item, (ast.Name, ast.Attribute)) else None
@@ -309,9 +308,8 @@ class Flow:
         target = self.repository.target(call, scope)
         if isinstance(target, Scope):
             inputs = [self._pure(scope, item, found, seen, depth + 1) for item in arguments]
-            if self.in_model(target) or learns(target) or self._predicts(target) or (updates(target) and "data" in inputs):
-                return "free"
-            if "free" in inputs:
+            kept = self.in_model(target) or learns(target) or self._predicts(target) or (updates(target) and "data" in inputs)
+            if kept or "free" in inputs:
                 return "free"
             outputs = [self._pure(target, value, found, seen, depth + 1) for value in target.returns]
             if "free" in outputs:
