@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autosota.errors import StageError, UsageError
-from autosota.records import Measurement
+from autosota.records import Change, Measurement
 from autosota.store import MEASUREMENTS, Store
 
 
@@ -68,3 +68,19 @@ def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:
     secret = Store(tmp_path).secret()
     assert len(secret) == 32 and Store(tmp_path).secret() == secret
     assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_is_free_again_after_unlock(tmp_path: Path) -> None:
+    first, second = Store(tmp_path), Store(tmp_path)
+    first.lock()
+    with pytest.raises(UsageError, match="another process"):
+        second.lock()
+    first.unlock()
+    second.lock()
+    second.unlock()
+
+
+def test_nothing_is_kept_outside_the_vault(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="outside"):
+        Store(tmp_path / "run").keep("vault", Change(path="../../key", content=b"x"))
+    assert not (tmp_path / "key").exists()

@@ -21,7 +21,7 @@ class DoesNotApply(Exception):
 
 def commit(candidate: str, workspace: Workspace, base: str) -> str:
     """The commit of `base` with the candidate's change. Raises UsageError for what is none, DoesNotApply for a bad patch."""
-    path = Path(candidate)
+    path = Path(candidate).absolute()
     if path.is_dir():
         return workspace.commit(base, _of_directory(path, workspace, base))
     if path.is_file():

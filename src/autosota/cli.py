@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from autosota import __version__
 from autosota.errors import AutosotaError, UsageError
+from autosota.formats import block
 
 if TYPE_CHECKING:
     from autosota.records import Result
 
 GRADE_CODES = {"CONFIRMED": 0, "DISCLOSE": 0, None: 0, "REJECTED": 5, "UNCONFIRMED": 6, "SUGGESTIVE": 6, "REVIEW": 7}
 """Exit codes of `audit` and `verify` (contract, section 2)."""
+_LATER = ("idea", "watch", "split", "fleet")
+"""Commands of the contract that are still to come."""
 _GRACE = 20
 """Seconds an interrupted command has to end its processes and write what it knows."""
 
@@ -38,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     as_json = "--json" in words
     _tolerate_streams()
     try:
+        if words and words[0] in _LATER:
+            raise UsageError(f"this version has no `autosota {words[0]}`", "`autosota --help` lists what it has")
         options = _parser().parse_args(words)
         as_json = getattr(options, "json", False)
         if arguments is None:
@@ -45,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.call(options))
     except AutosotaError as error:
         return _fail(error.kind, error.message, error.hint, error.exit_code, as_json)
+    except OSError as error:
+        message = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        return _fail("machine", message, "is the disk full, or a file not ours to use? what finished is saved", 1, as_json)
     except KeyboardInterrupt:
         return _fail("interrupted", "interrupted; what finished is saved", "run the same command again to go on", 130, as_json)
 
@@ -57,9 +65,9 @@ def _fail(kind: str, message: str, hint: str, code: int, as_json: bool) -> int:
 
 
 def _say(text: str, stream: TextIO) -> None:
-    """Print; a reader that has gone does not change how the command ends."""
+    """Print, without anything that drives a terminal; a reader that has gone does not change how the command ends."""
     try:
-        print(text, file=stream, flush=True)
+        print(block(text, sys.maxsize), file=stream, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
@@ -291,6 +299,9 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
     add("--target", type=float, metavar="VALUE", help="stop when this value is confirmed")
     add("--workers", type=int, metavar="N", help="evaluations at a time (default 1)")
     add("--python", metavar="PATH", help="use this interpreter's environment instead of building one")
+    add("--model", metavar="NAME", help="not in this version, which asks no model")
+    add("--coder", metavar="NAME", help="not in this version")
+    add("--engine", metavar="NAME", help="where evaluations run: `local`, this machine")
     add("--sandbox", metavar="NAME", help="bubblewrap, landlock or local (default: the best that works)")
     add("--search", choices=("leap", "tpe", "random", "greedy"), help="what to try next (default leap)")
     add("--from-here", action="store_true", default=None, help="go on although the baseline is not the paper's")
@@ -301,7 +312,11 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
 def _flags(options: argparse.Namespace) -> dict[str, Any]:
     from autosota import taskfile
 
-    names = ("task", "evaluate", "seeds", "trials", "cost", "target", "workers", "python", "sandbox", "search", "from_here")
+    names = ("task", "evaluate", "seeds", "trials", "cost", "target", "workers", "python", "sandbox", "search",
+             "engine", "from_here")  # fmt: skip
+    for name in ("model", "coder"):
+        if getattr(options, name, None) is not None:
+            raise UsageError(f"--{name}: this version asks no model", "leave it out: rules and search do the work")
     flags = {name: getattr(options, name, None) for name in names}
     flags["paper"], flags["repository"] = _inputs(getattr(options, "paper", None), getattr(options, "repository", None))
     for name in ("metrics", "protect", "free"):

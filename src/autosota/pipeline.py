@@ -15,7 +15,7 @@ from autosota.agents.objective import Objective, compare
 from autosota.agents.resource import Resource
 from autosota.agents.scheduler import Budget, Scheduler
 from autosota.agents.supervisor import Supervisor, assurance
-from autosota.conclusion import conclude
+from autosota.conclusion import active_seconds, conclude
 from autosota.config import Resolved, adopt
 from autosota.environments import dockerfile
 from autosota.errors import BudgetError, UsageError
@@ -173,7 +173,7 @@ def _score(parts: Parts, rubric: Rubric, environment: Environment, baseline: Bas
 
 def _check_time(parts: Parts) -> None:
     limit = parts.resolved.config.time
-    if limit is not None and time.monotonic() - parts.started > limit:
+    if limit is not None and active_seconds(parts.store) + time.monotonic() - parts.started > limit:
         raise BudgetError(f"the time budget of {limit:.0f} s ended before there was a baseline", "give more with --time")
 
 
@@ -241,12 +241,12 @@ def _search_seeds(case: Case, trials: int) -> int:
 
 
 def _deadline(parts: Parts, case: Case) -> float | None:
-    """When the search must stop so that the confirmation still fits into the time."""
+    """When the search must stop so that the confirmation still fits into the time; what earlier processes spent counts."""
     limit = parts.resolved.config.time
     if limit is None:
         return None
     reserve = (case.baseline.seconds if case.baseline else 0.0) * _CONFIRMATION_RUNS / parts.engine.workers
-    return parts.started + limit - reserve
+    return parts.started + limit - active_seconds(parts.store) - reserve
 
 
 def within_tolerance(spec: MetricSpec, values: Sequence[float]) -> bool | None:
@@ -299,7 +299,10 @@ def data_digests(environment: Environment, repository: Path) -> dict[str, str]:
     for name, path in places:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                with file.open("rb") as stream:
-                    key = name if file == path else f"{name}/{file.relative_to(path)}"
-                    found[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+                key = name if file == path else f"{name}/{file.relative_to(path)}"
+                try:
+                    with file.open("rb") as stream:
+                        found[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+                except OSError as error:
+                    raise UsageError(f"the data file {file} cannot be read: {error.strerror}", "make it readable") from None
     return found

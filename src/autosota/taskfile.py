@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from autosota.errors import UsageError
 from autosota.records import Constraint, MetricSpec
@@ -53,13 +54,21 @@ class EvaluationTable(_Table):
     access: Literal["row", "set", "stream"] = "set"
     """How test inputs may be used: `row` each on its own, `set` all together, order-free, `stream` past only. Recorded."""
     sealed: str | None = None
-    """A folder with files that replace those of the same relative path at the confirmation. Not applied in this version."""
+    """A folder with files that replace those of the same relative path at the confirmation. Refused: not in this version."""
     withhold: float | None = Field(default=None, gt=0, lt=1)
-    """Part of the labeled rows that search is not scored on. Recorded in the protocol lock; not applied in this version."""
+    """Part of the labeled rows that search is not scored on. Refused: not in this version."""
     seed: str | None = None
     """Where the seed is set if the command has no {seed}: an option ("--seed") or "file:key"."""
     schema_: SchemaTable | None = Field(default=None, alias="schema")
     """What a valid prediction file is. Not applied in this version."""
+
+    @field_validator("outputs", "labels", "metrics", "items")
+    @classmethod
+    def _plain(cls, names: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        """The one spelling of a path: names of files are compared."""
+        if isinstance(names, tuple):
+            return tuple(posixpath.normpath(name) for name in names)
+        return names and posixpath.normpath(names)
 
 
 class SchemaTable(_Table):
@@ -195,6 +204,14 @@ def _check(path: Path, task: TaskFile) -> None:
             f"{path}: [evaluation] has `predict` but no `outputs`",
             'name the files that cross, e.g. outputs = ["predictions.npz"]',
         )
+    for key in ("sealed", "withhold"):
+        if getattr(evaluation, key) is not None:
+            raise UsageError(
+                f"{path}: [evaluation] {key}: this version does not have it", "remove the key; claims then stand on all test rows"
+            )
+    for name in (*evaluation.outputs, *evaluation.labels, evaluation.metrics, evaluation.items):
+        if name is not None and (name.startswith(("/", "..")) or name == "."):
+            raise UsageError(f"{path}: [evaluation] names {name!r}", 'files are named by relative paths, e.g. "data/file.csv"')
     if evaluation.progress is not None and evaluation.progress.rpartition(":")[2] not in ("min", "max"):
         raise UsageError(
             f"{path}: [evaluation] progress = {evaluation.progress!r} has no direction", 'write it like "val loss:min"'
