@@ -11,7 +11,7 @@ from autosota import audit, report, store
 from tests.report import example_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "run-directory.md"
-ELSEWHERE = {"resources/", ".lock", ".seconds"}
+ELSEWHERE = {"Dockerfile", "resources/", ".lock", ".seconds"}
 """Named where they are made, by no constant."""
 
 
@@ -55,4 +55,4 @@ def test_the_page_names_real_record_classes() -> None:
     from autosota import records
 
     for name in re.findall(r"`([A-Z][A-Za-z]+)`", PAGE.read_text(encoding="utf-8")):
-        assert hasattr(records, name), name
+        assert name == "Dockerfile" or hasattr(records, name), name
