@@ -28,10 +28,12 @@ def combines(node: ast.expr) -> bool:
 
 
 def compound(node: ast.expr) -> bool:
+    """Can it hold an array: a name, a part of one, or a call?"""
     return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call))
 
 
 def sides(node: ast.expr) -> tuple[ast.expr, ...]:
+    """Both operands of what `combines`."""
     if isinstance(node, ast.Compare):
         return node.left, node.comparators[0]
     assert isinstance(node, ast.BinOp)
@@ -39,6 +41,7 @@ def sides(node: ast.expr) -> tuple[ast.expr, ...]:
 
 
 def children(node: ast.expr) -> Iterator[ast.expr]:
+    """Expressions directly inside, keywords and loops of comprehensions looked through."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.expr):
             yield child

@@ -187,7 +187,7 @@ class Flow:
             return
         if isinstance(target, ast.ClassDef) or calls.is_load(call, name) or calls.is_split(name):
             return
-        if isinstance(call.func, ast.Attribute) and call.func.attr in self.own or calls.constructs(call, name, scope.module):
+        if (isinstance(call.func, ast.Attribute) and call.func.attr in self.own) or calls.constructs(call, name, scope.module):
             return
         if isinstance(call.func, ast.Attribute):
             self._value(scope, call.func.value, depth + 1)
