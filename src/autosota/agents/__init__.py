@@ -1,1 +1,1 @@
-"""TODO."""
+"""The paper's eight agents, one file each: records in, records out."""
