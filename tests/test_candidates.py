@@ -83,3 +83,13 @@ def test_an_empty_patch_is_the_baseline(workspace: Workspace, tmp_path: Path) ->
     (tmp_path / "empty.patch").write_text("\n")
     base = workspace.snapshot()
     assert candidates.commit(str(tmp_path / "empty.patch"), workspace, base) == base
+
+
+def test_a_folder_may_be_named_from_where_one_stands(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit.write(tmp_path / "changed", {"model.py": "RATE = 2\n"})
+    monkeypatch.chdir(tmp_path)
+    base = workspace.snapshot()
+    found = _changed(workspace, base, candidates.commit("changed", workspace, base))
+    assert found["model.py"] == b"RATE = 2\n"
