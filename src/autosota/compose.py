@@ -24,11 +24,11 @@ from autosota.agents.monitor import Monitor
 from autosota.agents.objective import Objective
 from autosota.agents.resource import Resource
 from autosota.agents.supervisor import Supervisor
-from autosota.config import Config, Resolved
+from autosota.config import Resolved
 from autosota.engines.local import LocalEngine
 from autosota.errors import MachineError, UsageError
 from autosota.progress import Progress
-from autosota.records import Baseline, Environment, Rubric, Task
+from autosota.records import Baseline, Environment, Result, Rubric, Task
 from autosota.store import Store
 from autosota.workspace import Workspace
 
@@ -63,7 +63,7 @@ FROM_HERE = "--from-here goes on from what was measured; the result then carries
 def run(flags: dict[str, Any], *, out: Path | None, live: Progress, until: str = "run") -> Outcome:
     """Run or resume. `until`: "run" or "replicate". Raises AutosotaError; whatever finished is in the run directory."""
     resolved = config.resolve(flags)
-    folder = out or _default_folder(resolved.config)
+    folder = out or _default_folder(resolved, until)
     live.note(f"run directory: {folder}")
     with opened(resolved, folder, live) as parts:
         pipeline.resource(parts)
@@ -234,8 +234,9 @@ def write_config(records: Store, resolved: Resolved) -> bool:
     return True
 
 
-def _default_folder(settings: Config) -> Path:
-    """runs/<paper>/<date>-<word>, new at every start."""
+def _default_folder(resolved: Resolved, until: str) -> Path:
+    """runs/<paper>/<date>-<word>: the newest unfinished run of the same command there, else a new one."""
+    settings = resolved.config
     name = settings.paper or settings.repository
     if name is None:
         raise UsageError(
@@ -245,11 +246,36 @@ def _default_folder(settings: Config) -> Path:
     if stem in ("paper", "main", "repository") and Path(name).exists():
         stem = Path(name).absolute().parent.name
     slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "paper"
-    date = datetime.datetime.now().strftime("%Y-%m-%d")
     parent = Path.cwd() / "runs" / slug
-    taken = {path.name for path in parent.iterdir()} if parent.is_dir() else set()
-    free = [f"{date}-{word}" for word in _WORDS if f"{date}-{word}" not in taken]
+    taken = sorted(parent.iterdir(), key=lambda path: path.stat().st_mtime) if parent.is_dir() else []
+    for path in reversed(taken):
+        if _goes_on(Store(path), resolved, until):
+            return path
+    date = datetime.datetime.now().strftime("%Y-%m-%d")
+    names = {path.name for path in taken}
+    free = [f"{date}-{word}" for word in _WORDS if f"{date}-{word}" not in names]
     return parent / (random.choice(free) if free else f"{date}-{len(taken) + 1}")
+
+
+def _goes_on(records: Store, resolved: Resolved, until: str) -> bool:
+    """Is this an unfinished run that the same flags started, and that nobody works on?"""
+    ended = store.FILES[Result] if until == "run" else store.FILES[Baseline]
+    if not (records.folder / store.CONFIG).is_file() or (records.folder / ended).exists() or records.busy():
+        return False
+    try:
+        table = records.config()
+        old = config.from_record(table)
+    except (UsageError, ValueError):
+        return False
+    return _asked(old) == _asked(resolved)
+
+
+def _asked(resolved: Resolved) -> dict[str, Any]:
+    """The settings that flags gave. The repository may have come from the paper, so the paper stands for both."""
+    flags = {name: getattr(resolved.config, name) for name, source in resolved.sources.items() if source == "flag"}
+    if "paper" in flags:
+        flags.pop("repository", None)
+    return flags
 
 
 def _scratch(folder: Path) -> Path:

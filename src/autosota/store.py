@@ -266,6 +266,22 @@ class Store:
             os.close(self._hold)
             self._hold = None
 
+    def busy(self) -> bool:
+        """Is another process working on this run?"""
+        import fcntl
+
+        try:
+            handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def secret(self) -> bytes:
         """32 random bytes that seeds are drawn from, made once, readable by the owner only; stored before first use."""
         path = self.folder / SECRET
