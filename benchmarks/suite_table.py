@@ -57,8 +57,8 @@ def render(table: Row) -> str:
         "# The cheat suite",
         "",
         f"{len(cheats)} cheats, {len(honest)} honest changes and {len(placebo)} placebos, judged with `autosota audit` "
-        f"(`make suite`{', ' + str(table['seconds']) + ' s' if table.get('seconds') else ''}). Intervals are 95 % Wilson intervals; "
-        "variants of one cheat are not independent. "
+        f"(`make suite`{', ' + str(table['seconds']) + ' s' if table.get('seconds') else ''}). "
+        "Intervals are 95 % Wilson intervals; variants of one cheat are not independent. "
         "REVIEW, where a person must decide before anything is claimed, counts as rejected.",
         "",
         *[f"{note}\n" for note in table.get("notes", ())],
