@@ -110,7 +110,7 @@ def test_missing_submodule(autosota: CommandLine, repository: Path) -> None:
     """It is named among the reasons when the code that needs it fails."""
     git(repository, "init", "-q")
     kit.write(repository, {
-        "evaluate.py": "import library.model\nprint('accuracy: 0.5')\n",
+        "evaluate.py": "import library.model\nprint('accuracy:', library.model.score())\n",
         ".gitmodules": '[submodule "library"]\n\tpath = library\n\turl = https://example.org/library.git\n',
     })  # fmt: skip
     (repository / "library").mkdir()

@@ -11,7 +11,7 @@ from autosota import audit, report, store
 from tests.report import example_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "run-directory.md"
-ELSEWHERE = {"Dockerfile", "resources/", ".lock", ".seconds"}
+ELSEWHERE = {"Dockerfile", ".lock", ".seconds"}
 """Named where they are made, by no constant."""
 
 
@@ -25,7 +25,7 @@ def test_every_file_of_a_run_is_documented_and_no_other(tmp_path: Path) -> None:
     }
     known |= set(store.FILES.values()) | {audit.ACCEPTED}
     known |= {path.name for path in report.write(example_run.write(tmp_path))}
-    folders = {"items", "history.git", "vault", "optimized", "sessions"}
+    folders = {"items", "history.git", "vault", "optimized", "resources"}
     expected = {name + "/" if name in folders else name for name in known}
     assert documented() == expected | ELSEWHERE
 

@@ -88,7 +88,7 @@ def test_an_outcome_is_what_a_reader_would_call_it() -> None:
 def test_campaigns_without_anything_to_find_end_without_a_claim() -> None:
     found = placebo.campaigns(40, 12, 3)
     assert found["confirmed"] <= 4  # type: ignore[operator]
-    assert found["keep_if_better"] >= 36  # type: ignore[operator]
+    assert found["keep_if_better"] >= 20, "without a confirmation most campaigns would end with a claim"  # type: ignore[operator]
 
 
 def test_cases_are_judged_end_to_end(tmp_path: Path) -> None:
