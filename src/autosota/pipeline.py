@@ -13,7 +13,7 @@ from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
 from autosota.agents.objective import Objective, compare
 from autosota.agents.resource import Resource
-from autosota.agents.scheduler import Budget, Scheduler
+from autosota.agents.scheduler import Budget, Confirmed, Scheduler
 from autosota.agents.supervisor import Supervisor, assurance
 from autosota.conclusion import active_seconds, conclude
 from autosota.config import Resolved, adopt
@@ -35,6 +35,7 @@ from autosota.records import (
     Task,
 )
 from autosota.seeds import Seeds
+from autosota.statistics import mean
 from autosota.store import PROTOCOL, Store
 from autosota.workspace import Workspace
 
@@ -197,15 +198,27 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
     deadline = _deadline(parts, case)
     parts.progress.budget(evaluations=config.trials, seconds=deadline - time.monotonic() if deadline is not None else None)
     parts.progress.stage("search", f"{config.trials} evaluations of candidates, {len(store.ideas())} ideas")
-    reason = scheduler.explore(Budget(trials=config.trials, deadline=deadline, target=config.target))
-    parts.progress.note(reason)
-    parts.progress.stage("confirmation", "fresh seeds, both arms")
-    confirmed = scheduler.confirm(plan)
+    confirmed = None
+    for target in (config.target, None) if config.target is not None else (None,):
+        reason = scheduler.explore(Budget(trials=config.trials, deadline=deadline, target=target))
+        parts.progress.note(reason)
+        parts.progress.stage("confirmation", "fresh seeds, both arms")
+        confirmed = scheduler.confirm(plan)
+        if target is None or _reached(confirmed, case.rubric.primary, target):
+            break
     result = conclude(
         case, workspace, store, confirmed, assurance=assurance(case, parts), seconds=time.monotonic() - parts.started
     )
     store.save(result)
     return result
+
+
+def _reached(confirmed: Confirmed | None, metric: MetricSpec, target: float) -> bool:
+    """Is the target confirmed on fresh runs? Reached in search alone, the search goes on with what is left of its budget."""
+    if confirmed is None or confirmed.confirmation.grade not in ("CONFIRMED", "DISCLOSE"):
+        return False
+    values = [measurement.values[metric.name] for measurement in confirmed.confirmation.best]
+    return metric.gain(target, mean(values)) >= 0
 
 
 def _analyse(parts: Parts, case: Case) -> Analysis:
