@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test slow check bench broken clean help
+.PHONY: demo test kills slow check bench broken clean help
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -21,12 +21,15 @@ demo: $(STAMP) ## the main job on the bundled paper and repository
 test: $(STAMP) ## the default test suite
 	@$(BIN)/python -m pytest -q -n 4
 
+kills: $(STAMP) ## two hundred kills of whole runs, about five minutes
+	@$(BIN)/python -m pytest -q --slow tests/test_resume.py
+
 slow: $(STAMP) ## kill campaigns and whole runs of the examples, too
 	@$(BIN)/python -m pytest -q --slow
 
 check: $(STAMP) ## formatting, lints, types
-	@$(BIN)/ruff format --check src tests benchmarks
-	@$(BIN)/ruff check src tests benchmarks
+	@$(BIN)/ruff format --check src tests benchmarks tools
+	@$(BIN)/ruff check src tests benchmarks tools
 	@$(BIN)/mypy
 
 bench: $(STAMP) ## the figures of docs/figures.md
