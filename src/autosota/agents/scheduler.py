@@ -29,8 +29,6 @@ from autosota.workspace import Workspace
 
 _PROMISING = 0.3
 """A candidate becomes the new state when its mean paired gain exceeds this many noise standard errors."""
-_CLOCK_NOISE = 0.25
-"""CPU seconds of difference that search does not hold against a candidate: interpreters start that unevenly."""
 _ATTEMPTS = 3
 """Confirmations of a run; each is paid for with a stricter level."""
 _BARREN = 25
@@ -339,7 +337,7 @@ class Scheduler:
         """Guarded metrics that are beyond their margin. Few runs cannot show that one is within: that is the confirmation's."""
         found = []
         for guard in guards.compare(measurements, self._baseline_on(seeds), self.case.rubric):
-            small = guards.is_cpu(guard.spec) and guard.best - guard.baseline < _CLOCK_NOISE
+            small = guards.is_cpu(guard.spec) and guard.best - guard.baseline < guards.CLOCK_NOISE
             if guard.state == "beyond" and not small:
                 evidence = f"{guard.spec.name} {guard.baseline:.4g} before, {guard.best:.4g} after"
                 found.append(Violation(red_line="R4", rule="search-guard", action="disclose", evidence=evidence))
