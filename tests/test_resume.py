@@ -34,10 +34,21 @@ Table 1: Results.
 | Ours | 0.68 |
 """
 
+TASK = """\
+[[metric]]
+name = "accuracy"
+direction = "max"
+primary = true
+[[metric]]
+name = "cpu_seconds"  # of a fraction of a second each: the clock must not decide what is compared here
+direction = "min"
+margin = 100.0
+"""
+
 
 def _command(folder: Path, out: str) -> list[str]:
     command = f"{sys.executable} -m autosota.cli run {folder}/paper.md {folder}/repository --out {folder}/{out} --sandbox local"
-    command += f" --metric accuracy:max --protect judge.py --python {sys.executable} --trials 8 --seeds 3 --json"
+    command += f" --protect judge.py --python {sys.executable} --trials 8 --seeds 3 --json"
     return [*command.split(), "--eval", "python train.py --seed {seed}"]
 
 
@@ -66,7 +77,10 @@ def _essence(folder: Path) -> dict[str, object]:
 
 
 def _campaign(tmp_path: Path, kills: int, seed: int) -> None:
-    kit.write(tmp_path, {"paper.md": PAPER, "repository/train.py": TRAIN, "repository/judge.py": JUDGE})
+    kit.write(
+        tmp_path,
+        {"paper.md": PAPER, "repository/train.py": TRAIN, "repository/judge.py": JUDGE, "repository/autosota.toml": TASK},
+    )
     began = time.monotonic()
     whole = _start(tmp_path, "whole")
     output, _ = whole.communicate(timeout=300)
@@ -112,7 +126,7 @@ def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
 def test_no_process_of_a_killed_run_survives_the_next_start(tmp_path: Path) -> None:
     marker = f"never-ends-{os.getpid()}"
     kit.write(tmp_path, {
-        "paper.md": PAPER, "repository/judge.py": JUDGE,
+        "paper.md": PAPER, "repository/judge.py": JUDGE, "repository/autosota.toml": TASK,
         "repository/train.py": f"import os, sys, time\nif not os.path.exists({str(tmp_path / 'calm')!r}):\n"
                                f"    open({str(tmp_path / marker)!r}, 'w').close()\n    time.sleep(600)\n" + TRAIN,
     })  # fmt: skip
