@@ -35,7 +35,7 @@ def measure() -> list[Figure]:
             choice = chooser.choose(history[: amount - index], [], [idea])
             times.append(time.perf_counter() - began)
             assert isinstance(choice, Try)
-        words = f"a space of {KNOBS} knobs; TPE sees at most 80 points"
+        words = f"a space of {KNOBS} knobs; TPE sees at most 60 points"
         found.append(
             Figure(f"choosing the next experiment at {amount:,}", statistics.median(times[1:]), "s", target, compared=words)
         )

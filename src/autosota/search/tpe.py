@@ -13,7 +13,7 @@ from autosota.search.lineage import Vector
 if TYPE_CHECKING:
     import optuna
 
-_MOST_POINTS = 80
+_MOST_POINTS = 60
 """Of a long history the best and the latest are enough, and the estimator's time grows with their number."""
 _ATTEMPTS = 6
 
