@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autosota import __version__, conclusion, config, pipeline, report, sandboxes, search, store
+from autosota import __version__, conclusion, config, pipeline, report, rubrics, sandboxes, search, store
 from autosota.agents.fix import Fix
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
@@ -188,7 +188,7 @@ def _metrics(rubric: Rubric, baseline: Baseline) -> list[dict[str, Any]]:
     rows = []
     for spec in rubric.metrics:
         values = [m.values[spec.name] for m in baseline.measurements if m.ok]
-        within = pipeline.within_tolerance(spec, values)
+        within = rubrics.within(spec, values)
         rows.append(
             {"name": spec.name, "reported": spec.reported, "mean": baseline.mean.get(spec.name),
              "std": baseline.noise.get(spec.name), "within_tolerance": within}

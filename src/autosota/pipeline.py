@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
-from autosota.agents.objective import Objective, compare
+from autosota.agents.objective import Objective
 from autosota.agents.resource import Resource
 from autosota.agents.scheduler import Budget, Confirmed, Scheduler
 from autosota.agents.supervisor import Supervisor, assurance
@@ -20,6 +20,7 @@ from autosota.config import Resolved, adopt
 from autosota.environments import dockerfile
 from autosota.errors import BudgetError, UsageError
 from autosota.evaluation import Evaluation
+from autosota.formats import duration
 from autosota.ports import Engine, Executor, Search
 from autosota.progress import Progress
 from autosota.protocol import Protocol
@@ -260,16 +261,6 @@ def _deadline(parts: Parts, case: Case) -> float | None:
         return None
     reserve = (case.baseline.seconds if case.baseline else 0.0) * _CONFIRMATION_RUNS / parts.engine.workers
     return parts.started + limit - active_seconds(parts.store) - reserve
-
-
-def within_tolerance(spec: MetricSpec, values: Sequence[float]) -> bool | None:
-    """Is the measured mean the paper's number? None where the paper reports none or nothing was measured."""
-    return compare(spec, values)[0] if spec.reported is not None and values else None
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: "45 s", "12 min", "3.5 h"."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def task_file(parts: Parts) -> str:

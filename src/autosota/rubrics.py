@@ -94,6 +94,11 @@ def score(rubric: Rubric, checks: Mapping[str, bool]) -> Rubric:
     return rubric.model_copy(update={"tree": tree, "score": share})
 
 
+def within(metric: MetricSpec, values: Sequence[float]) -> bool | None:
+    """Is the measured mean the paper's number? None where the paper reports none or nothing was measured."""
+    return compare(metric, values)[0] if metric.reported is not None and values else None
+
+
 def compare(metric: MetricSpec, values: Sequence[float]) -> tuple[bool, float]:
     """Is the mean of `values` within the metric's tolerance of its reported number, and how far off is it (mean minus reported)?
 

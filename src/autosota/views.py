@@ -359,7 +359,7 @@ def audited(result: Result, folder: Path) -> str:
 def _within(spec: MetricSpec, baseline: Baseline) -> bool | None:
     """Is the metric the paper's? None where the paper reports none."""
     values = [item.values[spec.name] for item in baseline.measurements if item.ok and spec.name in item.values]
-    return rubrics.compare(spec, values)[0] if spec.reported is not None and values else None
+    return rubrics.within(spec, values)
 
 
 def replication(outcome: HasStore) -> str:

@@ -11,6 +11,8 @@ from autosota.levers.loops import Loop, loops, rate_like, scheduled, scheduled_t
 from autosota.levers.source import Edits, Source, keyword
 from autosota.records import Level, Risk, Scope
 
+_ADAPTIVE = frozenset(("SGDClassifier", "SGDRegressor", "MLPClassifier", "MLPRegressor"))
+"""Estimators whose learning_rate may be "adaptive"."""
 _SCHEDULERS = re.compile(r"lr_scheduler|get_cosine_schedule|LRScheduler")
 
 
@@ -47,16 +49,10 @@ class RateCooldown(PythonLever):
             name = source.name(call.func)
             rate = keyword(call, "learning_rate")
             if name.startswith("sklearn.") and isinstance(rate, ast.Constant) and rate.value == "constant":
-                adaptive = {
-                    "SGDClassifier": "adaptive",
-                    "SGDRegressor": "adaptive",
-                    "MLPClassifier": "adaptive",
-                    "MLPRegressor": "adaptive",
-                }
                 short = name.rsplit(".", 1)[-1]
-                if short in adaptive and (not short.startswith("MLP") or _is_sgd(call)):
+                if short in _ADAPTIVE and (not short.startswith("MLP") or _is_sgd(call)):
                     edits = Edits(source)
-                    edits.replace(rate, f'"{adaptive[short]}"')
+                    edits.replace(rate, '"adaptive"')
                     yield Place(call.lineno, f"{short} in {source.scope(call) or 'module'}", edits)
 
     def _torch(self, loop: Loop, edits: Edits) -> None:
