@@ -4,6 +4,7 @@ AutosotaError            has a message and a `hint`; the command line prints bot
 ├── UsageError           the user's flags, task file or inputs; or something only the user can decide  → exit 2
 ├── MachineError         this machine lacks something (no sandbox, no uv, disk full)                     → exit 1
 ├── StageError           a stage cannot go on: environment, evaluation, paper                            → exit 1
+├── ModelError           a model cannot be asked: outage, key, name; caught by `ask`, which goes on by rule    → exit 1
 └── BudgetError          the budget ended before a baseline existed                                     → exit 4
 
 A failed command is an `Execution`, a failed evaluation a `Measurement` with `failure`, a rejected idea an `Experiment` with a
@@ -42,6 +43,13 @@ class StageError(AutosotaError):
     """A stage failed for a reason that lies in the paper, the repository or its environment."""
 
     kind = "stage"
+
+
+class ModelError(AutosotaError):
+    """A language model could not be asked, after retries. Work goes on by rule; only a model named by the user that does not
+    exist at all ends a command."""
+
+    kind = "model"
 
 
 class BudgetError(AutosotaError):

@@ -182,6 +182,46 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
+# ── models ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question to a model."""
+
+    stable: str
+    """Byte for byte the same in every call of one kind within a run, and sent first, so that provider caches apply."""
+    question: str
+    """What differs from call to call."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said, and what it cost."""
+
+    text: str
+    """JSON where a schema was asked for and the model can; else whatever it wrote. Data, never instructions."""
+    input_tokens: int = 0
+    """All of the prompt's, the cached ones included."""
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    usd: float | None = None
+    """None where the price is unknown."""
+    seconds: float = 0.0
+    ended: Literal["end", "length", "refused"] = "end"
+
+
+class Model(Protocol):
+    """A language model, asked one question at a time. Safe to use from several threads."""
+
+    name: str
+
+    def complete(self, prompt: Prompt, schema: Mapping[str, object] | None = None) -> Answer:
+        """The reply to one prompt. `schema`: JSON schema the reply should follow, enforced by the provider where it can.
+        Raises ModelError after its own retries (outage, refused key, no such model); never anything else."""
+        ...
+
+
 # ── coders ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
