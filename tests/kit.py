@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -86,6 +87,12 @@ class Ended:
         return self.data
 
 
+def _hear_signals() -> None:
+    """A test run under `nohup` ignores them, and what it starts would inherit that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @dataclass
 class CommandLine:
     """Starts `autosota` in processes of its own, with cache, state and scratch below `folder`."""
@@ -106,7 +113,7 @@ class CommandLine:
         """A command under way, leading a process group of its own."""
         words = [*prefix, sys.executable, "-m", "autosota.cli", *map(str, arguments)]
         chosen = {"env": self.variables, "cwd": self.folder, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
-                  "stderr": subprocess.PIPE, "start_new_session": True, **options}  # fmt: skip
+                  "stderr": subprocess.PIPE, "start_new_session": True, "preexec_fn": _hear_signals, **options}  # fmt: skip
         return subprocess.Popen(words, **chosen)
 
     def run(self, *arguments: object, prefix: Sequence[str] = (), **options: Any) -> Ended:
@@ -116,7 +123,11 @@ class CommandLine:
 
     def end(self, process: subprocess.Popen[bytes], seconds: float = 120.0) -> Ended:
         """Wait for a command; nothing that it started is left."""
-        stdout, stderr = process.communicate(timeout=seconds)
+        try:
+            stdout, stderr = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         assert not self.left(), self.left()
         return Ended(process.returncode, (stdout or b"").decode(), (stderr or b"").decode(errors="replace"))
 
