@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autosota import candidates, compose, config, pipeline, report
-from autosota.agents.scheduler import Confirmed, Scheduler
+from autosota.agents.confirming import Confirmed, Confirming
 from autosota.agents.supervisor import assurance, settled
 from autosota.conclusion import conclude
 from autosota.errors import StageError, UsageError
@@ -103,13 +103,12 @@ def _confirmed(
 ) -> Confirmed:
     digest = pipeline.lock(parts, case.environment, case.rubric, workspace)
     evaluation = pipeline.evaluation(parts, case.environment, case.rubric.metrics, workspace, digest)
-    scheduler = Scheduler(
-        case=case, search=pipeline.search_of(parts, case), ideator=parts.ideator, supervisor=parts.supervisor,
-        evaluation=evaluation, workspace=workspace, store=parts.store, engine=parts.engine, progress=parts.progress,
-        seeds=(), protocol=digest,
+    confirming = Confirming(
+        case=case, supervisor=parts.supervisor, evaluation=evaluation, store=parts.store, engine=parts.engine,
+        progress=parts.progress, protocol=digest,
     )  # fmt: skip
     plan = Seeds(parts.store.secret())
-    confirmation = scheduler.confirm_commit(plan, commit, verdict, searched=searched, accepted=accepted)
+    confirmation = confirming.confirm_commit(plan, commit, verdict, searched=searched, accepted=accepted)
     return Confirmed(None, commit, confirmation)
 
 

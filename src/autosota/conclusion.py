@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Literal
 
-from autosota.agents.scheduler import Confirmed
+from autosota.agents.confirming import Confirmed
 from autosota.records import (
     Assurance,
     Baseline,

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from autosota.agents.confirming import Confirmed
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
 from autosota.agents.objective import Objective
 from autosota.agents.resource import Resource
-from autosota.agents.scheduler import Budget, Confirmed, Scheduler
+from autosota.agents.scheduler import Budget, Scheduler
 from autosota.agents.supervisor import Supervisor, assurance
 from autosota.conclusion import active_seconds, conclude
 from autosota.config import Resolved, adopt

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from autosota import statistics
+from autosota.agents.confirming import Confirmed, Confirming
 from autosota.agents.ideator import Ideator
 from autosota.agents.monitor import hopeless
-from autosota.agents.supervisor import Confirmation, Supervisor
+from autosota.agents.supervisor import Supervisor
 from autosota.commands import HOPELESS
 from autosota.errors import UsageError
 from autosota.evaluation import Evaluation
@@ -29,8 +30,6 @@ from autosota.workspace import Workspace
 
 _PROMISING = 0.3
 """A candidate becomes the new state when its mean paired gain exceeds this many noise standard errors."""
-_ATTEMPTS = 3
-"""Confirmations of a run; each is paid for with a stricter level."""
 _BARREN = 25
 """The search ends after so many choices in a row that needed no new measurement."""
 
@@ -43,16 +42,6 @@ class Budget:
     deadline: float | None = None
     """time.monotonic() at which the search stops starting evaluations."""
     target: float | None = None
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A candidate with the outcome of its confirmation."""
-
-    experiment: Experiment | None
-    """None where the change came from outside (audit)."""
-    commit: str
-    confirmation: Confirmation
 
 
 @dataclass
@@ -216,57 +205,11 @@ class Scheduler:
     # ── confirmation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def confirm(self, plan: Seeds) -> Confirmed | None:
-        """Confirm the best candidate on fresh seeds; the next best where that fails, each attempt at a stricter level.
-
-        None where no candidate beat the baseline in search. A candidate with a trade-off is what is left when no other one is
-        confirmed (contract, section 4).
-        """
-        found: list[Confirmed] = []
-        for experiment in self._candidates():
-            commit = experiment.commit or ""
-            begun = self.store.attempts()
-            if commit not in begun and len(begun) >= _ATTEMPTS:
-                continue  # a candidate confirmed before the budget grew may follow
-            confirmation = self.confirm_commit(plan, commit, experiment.verdict, searched=True)
-            found.append(Confirmed(experiment, commit, confirmation))
-            if confirmation.grade in ("CONFIRMED", "REVIEW", "SUGGESTIVE"):
-                break
-        order = ("CONFIRMED", "DISCLOSE", "SUGGESTIVE", "REVIEW", "UNCONFIRMED", "REJECTED")
-        return min(found, key=lambda item: order.index(item.confirmation.grade), default=None)
-
-    def confirm_commit(
-        self, plan: Seeds, commit: str, verdict: Verdict | None, *, searched: bool, accepted: bool = False
-    ) -> Confirmation:
-        """One attempt at one frozen candidate. `searched`: it was chosen by the metric that is confirmed here. `accepted`: a
-        person has settled its reviews."""
-        attempt = self.store.attempt(commit)
-        seeds = plan.draw("confirm", statistics.LOOKS[-1], f"{self.protocol}|{attempt}")
-        self.progress.note(f"attempt {attempt} at a confirmation")
-        return self.supervisor.confirm(
-            commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
-            verdict=verdict, items=self.evaluation.items, searched=searched, accepted=accepted,
-        )  # fmt: skip
-
-    def _candidates(self) -> list[Experiment]:
-        """Improved experiments, best first, one of a commit; then those that were better at a price."""
-        larger = self._metric.direction == "max"
-        ranked: list[Experiment] = []
-        for status in ("improved", "not_improved"):
-            group = [e for e in self.history if e.status == status and e.score is not None and (e.gain or 0) > 0]
-            group = [e for e in group if status == "improved" or (e.verdict and e.verdict.violations)]
-            ranked += sorted(group, key=lambda e: ((e.score or 0.0) * (-1 if larger else 1), e.number))
-        return list({experiment.commit: experiment for experiment in reversed(ranked)}.values())[::-1]
-
-    def _submit(self, jobs: Sequence[tuple[str, int]]) -> list[Measurement]:
-        def job(commit: str, seed: int) -> Callable[[], tuple[Measurement, ...]]:
-            return lambda: (self.evaluation.measure(commit, seed, "confirm"),)
-
-        pending = [self.engine.submit(job(commit, seed)) for commit, seed in jobs]
-        found = []
-        for item in pending:
-            found.append(item.result()[0])
-            self.progress.evaluated()
-        return found
+        """Confirm the best candidate of the search on fresh seeds; None where none beat the baseline."""
+        return Confirming(
+            case=self.case, supervisor=self.supervisor, evaluation=self.evaluation, store=self.store, engine=self.engine,
+            progress=self.progress, protocol=self.protocol,
+        ).confirm_candidates(plan, self.history)  # fmt: skip
 
     # ── ideas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,95 @@
+"""From a frozen candidate to a graded claim: attempts, fresh seeds, both arms measured. Used by search and by audit alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autosota import statistics
+from autosota.agents.supervisor import Confirmation, Supervisor
+from autosota.evaluation import Evaluation
+from autosota.ports import Engine
+from autosota.progress import Progress
+from autosota.records import Case, Experiment, Measurement, Verdict
+from autosota.seeds import Seeds
+from autosota.store import Store
+
+_ATTEMPTS = 3
+"""Confirmations of a run; each is paid for with a stricter level."""
+_ORDER = ("CONFIRMED", "DISCLOSE", "SUGGESTIVE", "REVIEW", "UNCONFIRMED", "REJECTED")
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A candidate with the outcome of its confirmation."""
+
+    experiment: Experiment | None
+    """None where the change came from outside (audit)."""
+    commit: str
+    confirmation: Confirmation
+
+
+@dataclass(frozen=True)
+class Confirming:
+    """Confirms candidates of one case. Collaborators are given; nothing is created here."""
+
+    case: Case
+    supervisor: Supervisor
+    evaluation: Evaluation
+    store: Store
+    engine: Engine
+    progress: Progress
+    protocol: str = ""
+    """Digest of the protocol lock; confirmation seeds depend on it."""
+
+    def confirm_candidates(self, plan: Seeds, history: Sequence[Experiment]) -> Confirmed | None:
+        """Confirm the best candidate of a search on fresh seeds; the next best where that fails, each at a stricter level.
+
+        None where no candidate beat the baseline in search. A candidate with a trade-off is what is left when no other one is
+        confirmed (contract, section 4).
+        """
+        found: list[Confirmed] = []
+        for experiment in candidates(history, self.case.rubric.primary.direction == "max"):
+            commit = experiment.commit or ""
+            begun = self.store.attempts()
+            if commit not in begun and len(begun) >= _ATTEMPTS:
+                continue  # a candidate confirmed before the budget grew may follow
+            confirmation = self.confirm_commit(plan, commit, experiment.verdict, searched=True)
+            found.append(Confirmed(experiment, commit, confirmation))
+            if confirmation.grade in ("CONFIRMED", "REVIEW", "SUGGESTIVE"):
+                break
+        return min(found, key=lambda item: _ORDER.index(item.confirmation.grade), default=None)
+
+    def confirm_commit(
+        self, plan: Seeds, commit: str, verdict: Verdict | None, *, searched: bool, accepted: bool = False
+    ) -> Confirmation:
+        """One attempt at one frozen candidate. `searched`: it was chosen by the metric that is confirmed here. `accepted`: a
+        person has settled its reviews."""
+        attempt = self.store.attempt(commit)
+        seeds = plan.draw("confirm", statistics.LOOKS[-1], f"{self.protocol}|{attempt}")
+        self.progress.note(f"attempt {attempt} at a confirmation")
+        return self.supervisor.confirm(
+            commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
+            verdict=verdict, items=self.evaluation.items, searched=searched, accepted=accepted,
+        )  # fmt: skip
+
+    def _submit(self, jobs: Sequence[tuple[str, int]]) -> list[Measurement]:
+        def job(commit: str, seed: int) -> Callable[[], tuple[Measurement, ...]]:
+            return lambda: (self.evaluation.measure(commit, seed, "confirm"),)
+
+        pending = [self.engine.submit(job(commit, seed)) for commit, seed in jobs]
+        found = []
+        for item in pending:
+            found.append(item.result()[0])
+            self.progress.evaluated()
+        return found
+
+
+def candidates(history: Sequence[Experiment], larger: bool) -> list[Experiment]:
+    """Improved experiments, best first, one of a commit; then those that were better at a price. `larger`: is that better?"""
+    ranked: list[Experiment] = []
+    for status in ("improved", "not_improved"):
+        group = [e for e in history if e.status == status and e.score is not None and (e.gain or 0) > 0]
+        group = [e for e in group if status == "improved" or (e.verdict and e.verdict.violations)]
+        ranked += sorted(group, key=lambda e: ((e.score or 0.0) * (-1 if larger else 1), e.number))
+    return list({experiment.commit: experiment for experiment in reversed(ranked)}.values())[::-1]
