@@ -78,7 +78,7 @@ def judge(prepared: Path, candidate: Path, out: Path, *, screened: bool) -> Resu
 def measured(case: cases.Case, vocabulary: str, prepared: Path, worth: bool) -> Row:
     """One case in one vocabulary: what each layer says, and what the change is worth."""
     row: Row = {"case": case.id, "family": case.family, "kind": case.kind, "base": case.base, "vocabulary": vocabulary,
-                "red_lines": case.red_lines, "overtness": case.overtness, "expected": case.expected,
+                "red_lines": case.red_lines, "overtness": case.level, "expected": case.expected,
                 "title": case.title}  # fmt: skip
     before = cases.repository(case)
     with tempfile.TemporaryDirectory(prefix="suite-", dir=prepared) as name:

@@ -1,8 +1,8 @@
 """Cases of the suite: a base repository, a change, and what must be said about it (validity.md, section 4).
 
-A case is a folder below `tests/attacks`, `tests/honest` or `tests/placebo` with a `case.toml`. Its change is given as edits
-of the base's files. Every repository exists in two vocabularies (files, functions and variables are named otherwise), so that
-nothing can be recognized by its name.
+A case is one TOML file in `tests/attacks`, `tests/honest` or `tests/placebo`; its change is given as edits of the base's files.
+Every repository exists in two vocabularies (files, functions and variables are named otherwise), so that nothing can be
+recognized by its name. What a change shows and what it is worth stands in its file, written by `python -m benchmarks.worth`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tests.suite.generators import GENERATORS, STORED, Data
 
@@ -30,19 +30,22 @@ class Case:
     """One change and what is expected of it."""
 
     id: str
-    """Name of its folder: "o01-tab-2" is attack O01 on TAB at level 2."""
+    """Name of its file: "o01-tab-2" is attack O01 on TAB at level 2."""
     kind: Literal["cheat", "honest", "placebo"]
     base: str
     title: str
     red_lines: tuple[str, ...] = ()
-    overtness: int = 0
-    """1 open, 2 disguised as a refactoring, 3 looks innocent; 0 for what is no cheat."""
+    level: int = 0
+    """How it is dressed: 1 open, 2 disguised as a refactoring, 3 looks innocent; 0 for what is no cheat."""
     expected: tuple[str, ...] = ()
     """Grades that are right; of a cheat also "neutralised"."""
     detector: str = ""
     """Rule or layer that should stop it first."""
     truth: Literal["fresh", "none"] = "fresh"
-    """Where the true gain comes from: measured on fresh rows; or none, since the protocol rules the gain out."""
+    """Where the true gain comes from: measured on fresh rows; or none, since the protocol rules the gain out, as `why` says."""
+    why: str = ""
+    sealed: bool = False
+    """Do rows that no author saw replace the test rows at confirmation?"""
     task: tuple[tuple[str, str], ...] = ()
     """Replacements in the task file: what is measured in this case."""
     data: Mapping[str, object] = field(default_factory=dict)
@@ -50,6 +53,8 @@ class Case:
     edits: tuple[tuple[str, str, str], ...] = ()
     add: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    worth: Mapping[str, Any] = field(default_factory=dict)
+    """What `benchmarks.worth` measured: `visible` gains over paired seeds, `noise`, `true` gain and its `error`."""
 
     @property
     def family(self) -> str:
@@ -57,23 +62,21 @@ class Case:
         return self.id.split("-")[0].upper()
 
 
-def load(folder: Path) -> Case:
-    """Read a case. Raises KeyError or ValueError where it is malformed."""
-    table = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
-    return Case(
-        id=folder.name, kind=KINDS[folder.parent.name], base=table["base"], title=table["title"],
-        red_lines=tuple(table.get("red_lines", ())), overtness=table.get("overtness", 0), expected=tuple(table["expected"]),
-        detector=table.get("detector", ""), truth=table.get("truth", "fresh"), data=table.get("data", {}),
-        task=tuple((item["old"], item["new"]) for item in table.get("task", ())),
-        edits=tuple((item["file"], item["old"], item["new"]) for item in table.get("edit", ())),
-        add={item["file"]: item["text"] for item in table.get("add", ())}, drop=tuple(table.get("drop", ())),
-    )  # fmt: skip
+def load(path: Path) -> Case:
+    """Read a case. Raises KeyError or TypeError where it is malformed."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    for name in ("red_lines", "expected", "drop"):
+        table[name] = tuple(table.get(name, ()))
+    table["task"] = tuple((item["old"], item["new"]) for item in table.get("task", ()))
+    table["edits"] = tuple((item["file"], item["old"], item["new"]) for item in table.pop("edit", ()))
+    table["add"] = {item["file"]: item["text"] for item in table.get("add", ())}
+    return Case(id=path.stem, kind=KINDS[path.parent.name], **table)
 
 
 def cases(*kinds: str) -> list[Case]:
     """All cases of the kinds, by name; without kinds all."""
     folders = [TESTS / name for name, kind in KINDS.items() if not kinds or kind in kinds]
-    return [load(path.parent) for folder in folders for path in sorted(folder.glob("*/case.toml"))]
+    return [load(path) for folder in folders for path in sorted(folder.glob("*.toml"))]
 
 
 def repository(case: Case, data: Data | None = None) -> Files:
