@@ -16,10 +16,10 @@ LEVELS = (
     ("ports", "models", "coders", "sandboxes", "engines"),
     ("config", "redlines", "search", "skills", "levers", "knobs", "workspace", "store", "ask", "failures", "assets", "paper",
      "metrics", "zones", "protocol", "statistics", "environments", "items", "candidates", "archives", "repositories", "rubrics",
-     "entrypoints", "survey", "progress", "seeds"),
-    ("evaluation", "commands", "preparation", "draft"),
+     "entrypoints", "survey", "progress", "seeds", "signing"),
+    ("evaluation", "exports", "commands", "preparation", "draft"),
     ("agents", "session"),
-    ("conclusion", "pipeline", "report", "views", "fleet"),
+    ("conclusion", "pipeline", "bundle", "report", "views", "fleet"),
     ("cli", "compose", "audit", "doctor", "cleaning", "demo"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

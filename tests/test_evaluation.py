@@ -10,8 +10,9 @@ import pytest
 from autosota import sandboxes
 from autosota.commands import HOPELESS
 from autosota.evaluation import Evaluation
+from autosota.exports import Swap
 from autosota.ports import Limits
-from autosota.records import Change, Environment, SeedPlace
+from autosota.records import Change, Environment, Mount, SeedPlace
 from autosota.store import Store
 from autosota.workspace import Workspace
 from tests import kit
@@ -170,3 +171,51 @@ def test_a_run_far_behind_in_its_progress_is_ended_early(workspace: Workspace, m
 
     measurement = evaluation.measure(stuck, 1, "search", hopeless=hopeless)
     assert measurement.failure == HOPELESS and seen[-1] == (0.9, 0.8, 0.7)
+
+
+SEES = {
+    ".gitignore": "data/\n",
+    "model.py": "GUESS = 6\n",
+    "run.py": "import model\ntruth = int(open('data/labels.txt').read())\nopen('guess.txt', 'w').write(str(model.GUESS))\n"
+              "print('accuracy:', float(model.GUESS == truth))\n",
+    "data/labels.txt": "7\n",
+}  # fmt: skip
+
+
+def test_swapped_files_are_seen_by_both_arms_and_win_over_a_candidates_own(workspace: Workspace, make: Make) -> None:
+    kit.write(workspace.repository, SEES)
+    base = workspace.snapshot()
+    environment = kit.environment(base, evaluate="python run.py", labels=("data/labels.txt",))
+    zones = environment.zones.model_copy(update={"ignored": ("data/",)})
+    evaluation = make(environment.model_copy(update={"zones": zones}))
+    cheat = workspace.commit(base, [Change(path="data/labels.txt", content=b"6")])
+    swap = Swap("six", {"data/labels.txt": b"6"}, keep=("guess.txt", "absent.txt"))
+    assert evaluation.attempt(base, 1).values == {"accuracy": 0.0}
+    swapped = evaluation.attempt(base, 1, swap=swap)
+    assert (swapped.values, swapped.kept) == ({"accuracy": 1.0}, {"guess.txt": b"6"})
+    assert evaluation.attempt(cheat, 1, swap=Swap("eight", {"data/labels.txt": b"8"})).values == {"accuracy": 0.0}
+    first = evaluation.measure(base, 1, "probe", swap=swap)
+    assert (first.arm, first.values) == ("six", {"accuracy": 1.0}) and evaluation.measure(base, 1, "probe").values != first.values
+
+
+def test_labels_in_an_ignored_or_a_mounted_folder_are_out_of_predicts_sight(
+    workspace: Workspace, make: Make, tmp_path: Path
+) -> None:
+    outside = kit.write(tmp_path / "outside", {"far.txt": "1", "inputs.txt": "x"})
+    kit.write(workspace.repository, {**SEES, "data/inputs.txt": "x", "predict.py":
+        "import os, sys\nseen = [d + '/' + n for d in ('data', 'more') for n in os.listdir(d)]\n"
+        "open(sys.argv[1] + '/p.txt', 'w').write(' '.join(sorted(seen)))\n",
+        "score.py": "import sys\no, l = sys.argv[1:]\nseen = open(o + '/p.txt').read()\n"
+        "truth = open(l + '/data/labels.txt').read() + open(l + '/more/far.txt').read()\n"
+        "print('accuracy:', float(seen == 'data/inputs.txt more/inputs.txt') + float(truth == '7\\n1'))\n",
+    })  # fmt: skip
+    base = workspace.snapshot()
+    environment = kit.environment(
+        base, predict="python predict.py {outputs}", score="python score.py {outputs} {labels}", outputs=("p.txt",),
+        labels=("data/labels.txt", "more/far.txt"),
+    )  # fmt: skip
+    zones = environment.zones.model_copy(update={"ignored": ("data/",)})
+    mounts = (Mount(source=str(outside), target="more"),)
+    attempt = make(environment.model_copy(update={"zones": zones, "mounts": mounts})).attempt(base, 1)
+    assert attempt.values == {"accuracy": 2.0}
+    assert attempt.outputs == {"p.txt": b"data/inputs.txt more/inputs.txt"}

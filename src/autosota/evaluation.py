@@ -12,19 +12,19 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autosota import items, metrics
 from autosota.commands import HOPELESS, Hopeless, Watch, ended, seeded_line, tail
 from autosota.errors import StageError, UsageError
+from autosota.exports import AS_IS, Exports, Swap, outside
 from autosota.ports import Command, Execution, Executor, Limits, Sandbox, Tree
 from autosota.records import Change, Environment, Measurement, MetricSpec, Mount, Purpose
-from autosota.store import ITEMS, VAULT, Store, digest
+from autosota.store import ITEMS, VAULT, Store
 from autosota.workspace import Workspace, write_file
 
-_COPIED = 64 * 2**20
 _CROSSING = 256 * 2**20
 _TRACER = """\
 import os, sys
@@ -56,6 +56,10 @@ class Attempt:
     """The file with one row per scored item, where the task names one."""
     file: bytes | None = None
     """The metrics file, where the task names one."""
+    outputs: Mapping[str, bytes] = field(default_factory=dict)
+    """The declared outputs that crossed from predict to score."""
+    kept: Mapping[str, bytes] = field(default_factory=dict)
+    """What `Swap.keep` asked for and was there."""
 
 
 class Evaluation:
@@ -82,38 +86,39 @@ class Evaluation:
         self.protocol = protocol
         self._store = store
         self._scratch = scratch
-        self._exporting = threading.Lock()
+        self._exports = Exports(workspace, environment, scratch)
         self._turns: dict[tuple[str, int, str, str], threading.Lock] = {}
         scratch.mkdir(parents=True, exist_ok=True)
 
     # ── the two entries ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def measure(
-        self, commit: str, seed: int, purpose: Purpose, *, arm: str = "", hopeless: Hopeless | None = None
+        self, commit: str, seed: int, purpose: Purpose, *, swap: Swap = AS_IS, hopeless: Hopeless | None = None
     ) -> Measurement:
         """Run once and append to the ledger; a finished measurement of the same content is returned, never repeated.
 
-        `hopeless` is shown the declared progress number while the command runs and may end it. Raises StageError where it was
-        interrupted: that says nothing about the candidate, so it is not recorded.
+        `swap`: files replaced for this run; its name is the measurement's arm. `hopeless` is shown the declared progress number
+        while the command runs and may end it. Raises StageError where it was interrupted: that says nothing about the
+        candidate, so it is not recorded.
         """
         # Two workers may be given the same content: the second waits and finds it in the ledger.
-        with self._turns.setdefault((commit, seed, purpose, arm), threading.Lock()):
-            return self._measured(commit, seed, purpose, arm, hopeless)
+        with self._turns.setdefault((commit, seed, purpose, swap.name), threading.Lock()):
+            return self._measured(commit, seed, purpose, swap, hopeless)
 
-    def _measured(self, commit: str, seed: int, purpose: Purpose, arm: str, hopeless: Hopeless | None) -> Measurement:
+    def _measured(self, commit: str, seed: int, purpose: Purpose, swap: Swap, hopeless: Hopeless | None) -> Measurement:
         if self._store is None:
             raise TypeError("measure needs a store")
-        finished = self._store.finished(commit, seed, purpose, arm)
+        finished = self._store.finished(commit, seed, purpose, swap.name)
         if finished is not None:
             return finished
-        attempt = self.attempt(commit, seed, hopeless=hopeless)
+        attempt = self.attempt(commit, seed, swap=swap, hopeless=hopeless)
         execution = attempt.execution
         if execution.ended == "stopped":
             raise StageError("an evaluation was interrupted", "run the same command again to go on")
         if attempt.items is not None and purpose == "confirm":
-            self._items_file(commit, seed).write_bytes(attempt.items)
+            self._items_file(commit, seed, swap.name).write_bytes(attempt.items)
         measurement = Measurement(
-            commit=commit, seed=seed, purpose=purpose, arm=arm, protocol=self.protocol,
+            commit=commit, seed=seed, purpose=purpose, arm=swap.name, protocol=self.protocol,
             values=attempt.values if attempt.failure is None else {},
             seconds=round(execution.seconds, 4), cpu_seconds=round(execution.cpu_seconds, 4),
             exit_code=execution.exit_code, peak_memory=execution.peak_memory,
@@ -122,64 +127,71 @@ class Evaluation:
         )  # fmt: skip
         return self._store.append_measurement(measurement)
 
-    def items(self, commit: str, seed: int) -> dict[str, float] | None:
+    def items(self, commit: str, seed: int, arm: str = "") -> dict[str, float] | None:
         """Scores per item of a finished confirmation run, larger is better; None where the task has none or they are unusable."""
         if self._store is None or self.environment.commands.items is None:
             return None
-        path = self._items_file(commit, seed)
+        path = self._items_file(commit, seed, arm)
         return items.read(path.read_bytes()) if path.exists() else None
 
-    def _items_file(self, commit: str, seed: int) -> Path:
+    def _items_file(self, commit: str, seed: int, arm: str) -> Path:
         if self._store is None:
             raise TypeError("items need a store")
         folder = self._store.folder / ITEMS
         folder.mkdir(exist_ok=True)
-        return folder / f"{commit[:16]}-{seed}"
+        return folder / "-".join(filter(None, (commit[:16], str(seed), arm)))
 
-    def attempt(self, commit: str, seed: int, *, trace: bool = False, hopeless: Hopeless | None = None) -> Attempt:
+    def attempt(
+        self, commit: str, seed: int, *, swap: Swap = AS_IS, trace: bool = False, hopeless: Hopeless | None = None
+    ) -> Attempt:
         """Run once without recording. `trace` lists the repository files that were read (one run a little slower)."""
         with self._folder() as folder:
             if self.environment.commands.sealed:
-                return self._predict_and_score(commit, seed, folder, trace, hopeless)
-            return self._evaluate(commit, seed, folder, trace, hopeless)
+                return self._predict_and_score(commit, seed, folder, swap, trace, hopeless)
+            return self._evaluate(commit, seed, folder, swap, trace, hopeless)
 
     # ── one command ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _evaluate(self, commit: str, seed: int, folder: Path, trace: bool, hopeless: Hopeless | None) -> Attempt:
+    def _evaluate(self, commit: str, seed: int, folder: Path, swap: Swap, trace: bool, hopeless: Hopeless | None) -> Attempt:
         commands = self.environment.commands
-        tree = self._tree(commit, seed, folder / "overlay", blind=False)
+        tree = self._exports.tree(commit, seed, folder / "overlay", blind=False, swap=swap)
         mounts, variables, log = self._tracing(folder, trace)
-        with self._open(tree, mounts) as sandbox:
+        with self._open(tree, [*self._exports.mounts(blind=False, swap=swap), *mounts]) as sandbox:
             execution = self._run(sandbox, commands.evaluate or "true", seed, variables, self._watch(hopeless))
             file = sandbox.read(commands.metrics) if commands.metrics else None
             rows = sandbox.read(commands.items) if commands.items else None
-            read = _traced(log, sandbox.root)
-        return replace(self._judge(execution, file), read=read, items=rows)
+            read, kept = _traced(log, sandbox.root), _kept(sandbox, swap)
+        return replace(self._judge(execution, file), read=read, items=rows, kept=kept)
 
     # ── predict and score ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _predict_and_score(self, commit: str, seed: int, folder: Path, trace: bool, hopeless: Hopeless | None) -> Attempt:
+    def _predict_and_score(
+        self, commit: str, seed: int, folder: Path, swap: Swap, trace: bool, hopeless: Hopeless | None
+    ) -> Attempt:
         commands = self.environment.commands
         made, crossed, labels = (folder / name for name in ("made", "crossed", "labels"))
         made.mkdir()
         made.chmod(0o777)
         mounts, variables, log = self._tracing(folder, trace)
         outputs = Mount(source=str(made), target=self._place(made, "/outputs"), writable=True)
-        with self._open(self._tree(commit, seed, folder / "overlay", blind=True), [*mounts, outputs]) as sandbox:
+        tree = self._exports.tree(commit, seed, folder / "overlay", blind=True, swap=swap)
+        with self._open(tree, [*self._exports.mounts(blind=True, swap=swap), *mounts, outputs]) as sandbox:
             line = (commands.predict or "").replace("{outputs}", outputs.target)
             predicted = self._run(sandbox, line, seed, variables, self._watch(hopeless, metrics_too=False))
-            missing = self._cross(sandbox, made, crossed)
-            read = _traced(log, sandbox.root)
+            outputs_made, missing = self._cross(sandbox, made)
+            read, kept = _traced(log, sandbox.root), _kept(sandbox, swap)
         if missing or HOPELESS in predicted.notes:
             why = ended(predicted) or f"predict delivered no {', '.join(missing)}"
-            return Attempt(execution=predicted, values={}, failure=why, read=read)
-        self._labels(labels)
+            return Attempt(execution=predicted, values={}, failure=why, read=read, kept=kept)
+        _lay(crossed, outputs_made)
+        _lay(labels, self._labels(swap))
         inputs = [
             Mount(source=str(crossed), target=self._place(crossed, "/outputs")),
             Mount(source=str(labels), target=self._place(labels, "/labels")),
         ]
         # A baseline tree without overlay: the scorer is the baseline's code, whatever the candidate changed.
-        with self._open(self._tree(self.environment.commit, seed, folder / "scorer", blind=False), inputs) as sandbox:
+        tree = self._exports.tree(self.environment.commit, seed, folder / "scorer", blind=False, swap=swap)
+        with self._open(tree, [*self._exports.mounts(blind=False, swap=swap), *inputs]) as sandbox:
             line = (commands.score or "").replace("{outputs}", inputs[0].target).replace("{labels}", inputs[1].target)
             scored = self._run(sandbox, line, seed, {}, self._watch(None))
             file = sandbox.read(commands.metrics) if commands.metrics else None
@@ -191,90 +203,53 @@ class Evaluation:
         attempt = self._judge(total, file)
         if predicted.exit_code:
             attempt = replace(attempt, notes=(*attempt.notes, f"predict ended with exit code {predicted.exit_code}"))
-        return replace(attempt, read=read, items=rows)
+        return replace(attempt, read=read, items=rows, outputs=outputs_made, kept=kept)
 
-    def _cross(self, sandbox: Sandbox, made: Path, crossed: Path) -> list[str]:
-        """Copy the declared outputs, and nothing else, out of reach of the candidate. Returns what is missing."""
-        missing = []
+    def _cross(self, sandbox: Sandbox, made: Path) -> tuple[dict[str, bytes], list[str]]:
+        """The declared outputs, and nothing else, read by the host; and the names of those that are missing."""
+        found: dict[str, bytes] = {}
         for name in self.environment.commands.outputs:
             content = _plain_file(made, name)
             if content is None:
                 content = sandbox.read(name, _CROSSING)
-            if content is None:
-                missing.append(name)
-            else:
-                write_file(crossed, Change(path=name, content=content))
-        return missing
+            if content is not None:
+                found[name] = content
+        return found, [name for name in self.environment.commands.outputs if name not in found]
 
-    def _labels(self, folder: Path) -> None:
-        """Copy the labels from the vault, where they were laid before the first scoring, to where the scorer sees them."""
+    def _labels(self, swap: Swap = AS_IS) -> dict[str, bytes]:
+        """The labels that the scorer sees: those of the vault, where they were laid before the first scoring, or swapped ones."""
         tree = self.workspace.tree(self.environment.commit)
+        found: dict[str, bytes] = {}
         for name in self.environment.commands.labels:
             kept = self._store.folder / VAULT / name if self._store is not None else None
-            if kept is not None and kept.is_file():
+            if name in swap.files:
+                content = swap.files[name]
+            elif kept is not None and kept.is_file():
                 content = kept.read_bytes()
             else:
                 inside = tree.get(name)
-                content = inside if inside is not None else _read_label(self.workspace.repository, name)
+                content = inside if inside is not None else self._read_label(name)
                 if self._store is not None:
                     self._store.keep(VAULT, Change(path=name, content=content))
-            write_file(folder, Change(path=name, content=content))
+            found[name] = content
+        return found
 
-    # ── what a command sees ───────────────────────────────────────────────────────────────────────────────────────────
+    def _read_label(self, name: str) -> bytes:
+        """A label file that git does not hold. Raises UsageError where it is missing, or lies elsewhere."""
+        hint = "[evaluation] labels are paths in the repository or below [mounts]"
+        root = self.workspace.repository
+        path = outside(name, self.environment, root)
+        if path == root / name and not path.resolve().is_relative_to(root.resolve()):
+            raise UsageError(f"the label file {name} lies outside the repository", hint)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"the label file {name} cannot be read: {error.strerror}", hint) from None
 
-    def _tree(self, commit: str, seed: int, overlay: Path, *, blind: bool) -> Tree:
-        environment = self.environment
-        zones, read_only = environment.zones, environment.zones.protected
-        changes = [
-            change
-            for change in self.workspace.changes(environment.commit, commit)
-            if not zones.is_protected(change.path)
-        ]  # fmt: skip
-        place = environment.commands.seed
-        if place.kind == "key" and place.file and place.key:
-            from autosota import knobs
-
-            seeded = knobs.write_key(self.workspace.tree(commit), place.file, place.key, seed)
-            changes = [change for change in changes if change.path != seeded.path] + [seeded]
-            read_only = tuple(path for path in read_only if path != seeded.path)
-        overlay.mkdir(parents=True, exist_ok=True)
-        for change in changes:
-            if change.content is not None:
-                write_file(overlay, change)
-        return Tree(
-            base=self._base(blind=blind),
-            overlay=overlay if changes else None,
-            deleted=tuple(change.path for change in changes if change.content is None),
-            read_only=read_only,
-        )
-
-    def _base(self, *, blind: bool) -> Path:
-        """The baseline's files on disk: without results of earlier runs, and where `blind` without labels."""
-        commands = self.environment.commands
-        results = {*commands.outputs, *filter(None, (commands.metrics, commands.items))}
-        left_out = results | (set(commands.labels) if blind else set())
-        content = [self.environment.commit, *self.environment.zones.ignored, *sorted(left_out)]
-        folder = self._scratch / f"base-{digest(chr(0).join(content))[:16]}"
-        with self._exporting:
-            if folder.exists():
-                return folder
-            draft = folder.with_name(folder.name + ".new")
-            shutil.rmtree(draft, ignore_errors=True)
-            self.workspace.export(self.environment.commit, draft, leave_out=tuple(left_out))
-            for name in self.environment.zones.ignored:
-                source = self.workspace.repository / name
-                if name.rstrip("/") not in left_out and _bytes(source) <= _COPIED:
-                    _copy(source, draft / name)
-            draft.rename(folder)
-        return folder
+    # ── running ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _open(self, tree: Tree, mounts: Sequence[Mount]) -> contextlib.AbstractContextManager[Sandbox]:
-        large = [
-            Mount(source=str(self.workspace.repository / name), target=name.rstrip("/"))
-            for name in self.environment.zones.ignored
-            if _bytes(self.workspace.repository / name) > _COPIED
-        ]
-        return self.executor.open(tree, recipe=self.environment.recipe, mounts=[*self.environment.mounts, *large, *mounts])
+        return self.executor.open(tree, recipe=self.environment.recipe, mounts=mounts)
 
     def _run(self, sandbox: Sandbox, line: str, seed: int, variables: dict[str, str], watch: Watch) -> Execution:
         command = Command(
@@ -351,17 +326,17 @@ def _traced(log: Path | None, root: str) -> frozenset[str]:
     return frozenset(os.path.relpath(name, root) for name in opened if name.isprintable() and "__pycache__" not in name)
 
 
-def _read_label(repository: Path, name: str) -> bytes:
-    """A label file that git does not hold. Raises UsageError where it is missing, or lies elsewhere."""
-    path = repository / name
-    if not path.resolve().is_relative_to(repository.resolve()):
-        raise UsageError(f"the label file {name} lies outside the repository", "[evaluation] labels are paths in the repository")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"the label file {name} cannot be read: {error.strerror}", "[evaluation] labels are paths in the repository"
-        ) from None
+def _kept(sandbox: Sandbox, swap: Swap) -> dict[str, bytes]:
+    """What the swap asked to hand back, as far as it is there."""
+    found = {name: sandbox.read(name, _CROSSING) for name in swap.keep}
+    return {name: content for name, content in found.items() if content is not None}
+
+
+def _lay(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files of the host for the scorer to read."""
+    folder.mkdir()
+    for name, content in files.items():
+        write_file(folder, Change(path=name, content=content))
 
 
 def _plain_file(folder: Path, name: str) -> bytes | None:
@@ -374,27 +349,3 @@ def _plain_file(folder: Path, name: str) -> bytes | None:
     if not path.is_file() or path.stat().st_size > _CROSSING:
         return None
     return path.read_bytes()
-
-
-def _bytes(path: Path) -> int:
-    if path.is_symlink() or not path.exists():
-        return 0
-    if path.is_file():
-        return path.stat().st_size
-    total = 0
-    for place, _, files in os.walk(path):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_size
-        if total > _COPIED:
-            break
-    return total
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError, shutil.Error):
-        if source.is_dir() and not source.is_symlink():
-            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
-        elif source.exists():
-            shutil.copy2(source, target, follow_symlinks=False)
