@@ -98,7 +98,9 @@ def replicate(parts: Parts) -> tuple[Case, Workspace]:
         parts.progress.note(note)
     packages = {package.name: package.version for package in environment.recipe.packages}
     tree = workspace.tree(environment.commit)
-    return Case(rubric=rubric, environment=environment, baseline=baseline, analysis=None, tree=tree, packages=packages), workspace
+    return Case(
+        rubric=rubric, environment=environment, baseline=baseline, analysis=None, tree=tree, packages=packages, paper=task.paper
+    ), workspace  # fmt: skip
 
 
 def evaluation(

@@ -464,6 +464,8 @@ class Analysis(Record):
     constraints: tuple[Constraint, ...] = ()
     estimate_seconds: float | None = None
     """Expected time of search and confirmation, from the baseline."""
+    knowledge: tuple[str, ...] = ()
+    """Prior-knowledge notes with their sources (paper 3.7.1); empty where no model was asked."""
     notes: tuple[str, ...] = ()
 
 
@@ -533,6 +535,8 @@ class Case:
     """The baseline's files: path → content, read on demand."""
     packages: Mapping[str, str] = field(default_factory=dict)
     """Installed distribution → version."""
+    paper: Paper | None = None
+    """What was read from the paper, where there is one."""
 
 
 # ── scheduler ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -629,7 +633,8 @@ class ExperimentCounts(Record):
 class Cost(Record):
     """Money and tokens spent on models."""
 
-    usd: float = 0.0
+    usd: float | None = 0.0
+    """None where a model was asked whose price is unknown."""
     input_tokens: int = 0
     output_tokens: int = 0
 
