@@ -51,6 +51,13 @@ class ModelError(AutosotaError):
 
     kind = "model"
 
+    def __init__(self, message: str, hint: str = "", *, lasting: bool = False, prompt: bool = False) -> None:
+        super().__init__(message, hint)
+        self.lasting = lasting
+        """It will be the same for every later call: a refused key, a model that is not there."""
+        self.prompt = prompt
+        """It lies in this one prompt (too long, refused by a filter): others may be answered."""
+
 
 class BudgetError(AutosotaError):
     """Time, trials or money ended before there was a baseline."""

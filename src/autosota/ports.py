@@ -193,6 +193,8 @@ class Prompt:
     """Byte for byte the same in every call of one kind within a run, and sent first, so that provider caches apply."""
     question: str
     """What differs from call to call."""
+    purpose: str = ""
+    """Which prompt it is, e.g. "ideator.propose"; for ledgers and scripts, never sent."""
 
 
 @dataclass(frozen=True)
@@ -215,10 +217,16 @@ class Model(Protocol):
     """A language model, asked one question at a time. Safe to use from several threads."""
 
     name: str
+    longest: int
+    """Tokens that one reply can have at most."""
 
     def complete(self, prompt: Prompt, schema: Mapping[str, object] | None = None) -> Answer:
         """The reply to one prompt. `schema`: JSON schema the reply should follow, enforced by the provider where it can.
         Raises ModelError after its own retries (outage, refused key, no such model); never anything else."""
+        ...
+
+    def price(self, input_tokens: int, output_tokens: int) -> float | None:
+        """US dollars for so many tokens, none of them cached; None where the price is unknown."""
         ...
 
 
@@ -241,6 +249,21 @@ class Step:
     kind: Literal["command", "edit", "words"]
     text: str
     output: str = ""
+    exit_code: int | None = None
+    """Of a command, where it is known."""
+    usd: float = 0.0
+    """What it cost, where the agent itself says so and nobody else counts it."""
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What a coder's own program must find in the sandbox, besides the working copy and the repository's environment."""
+
+    mounts: tuple[Mount, ...] = ()
+    paths: tuple[str, ...] = ()
+    """Absolute host folders, shown read-only where they are."""
+    secrets: tuple[str, ...] = ()
+    """Values that must appear in no record and no patch."""
 
 
 class Coder(Protocol):
@@ -248,4 +271,11 @@ class Coder(Protocol):
 
     name: str
 
-    def work(self, brief: Brief, sandbox: Sandbox) -> Iterator[Step]: ...
+    def outfit(self, scratch: Path) -> AbstractContextManager[Outfit]:
+        """What the sandbox must show, laid out below `scratch` and removed at the end. Entered before the sandbox is opened."""
+        ...
+
+    def work(self, brief: Brief, sandbox: Sandbox) -> Iterator[Step]:
+        """Carry out the brief. Everything it runs goes through `sandbox.run`, which raises StageError once the session is over.
+        Raises ModelError, MachineError or StageError where it cannot go on; what was changed by then stays."""
+        ...

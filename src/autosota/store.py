@@ -46,8 +46,8 @@ FILES: dict[type[Record], str] = {
 }
 CONFIG, IDEAS, MEASUREMENTS, EXPERIMENTS = "run.toml", "06-ideas.jsonl", "measurements.jsonl", "07-experiments.jsonl"
 PROTOCOL, PATCH, NOTES, USAGE, SECRET = "protocol.toml", "best.patch", "notes.md", "usage.jsonl", "secret"
-ATTEMPTS, ITEMS = "attempts.jsonl", "items"
-HISTORY, VAULT, OPTIMIZED, RESOURCES = "history.git", "vault", "optimized", "resources"
+ATTEMPTS, ITEMS, PREDICTIONS = "attempts.jsonl", "items", "predictions"
+HISTORY, VAULT, OPTIMIZED, RESOURCES, PROMPTS = "history.git", "vault", "optimized", "resources", "prompts"
 FIRST = "0" * 64
 """What the first ledger line holds as the hash of the line before."""
 
@@ -158,6 +158,12 @@ class Store:
         with self._lock:
             return list(self._read_ledger())
 
+    def head(self) -> str:
+        """sha256 of the ledger's last line: what the next one will name."""
+        with self._lock:
+            self._read_ledger()
+            return self._last
+
     def append_idea(self, idea: Idea, verdict: Verdict | None) -> None:
         self._append(IDEAS, IdeaLine(idea=idea, verdict=verdict).model_dump_json())
 
@@ -209,6 +215,14 @@ class Store:
             self._ledger, self._last = entries, last
             self._index = {(entry.commit, entry.seed, entry.purpose, entry.arm): entry for entry in entries}
         return self._ledger
+
+    def lines(self, name: str) -> list[str]:
+        """The whole lines of a list file; none where there is no file."""
+        return list(self._lines(name))
+
+    def append_line(self, name: str, line: str) -> None:
+        """Append to a list file; the line is on disk when this returns. Safe from several threads."""
+        self._append(name, line)
 
     def _append(self, name: str, line: str) -> None:
         with self._lock:
