@@ -16,11 +16,11 @@ LEVELS = (
     ("ports", "models", "coders", "sandboxes", "engines"),
     ("config", "redlines", "search", "skills", "levers", "knobs", "workspace", "store", "ask", "failures", "assets", "paper",
      "metrics", "zones", "protocol", "statistics", "environments", "items", "candidates", "archives", "repositories", "rubrics",
-     "entrypoints", "survey", "progress", "seeds", "signing"),
+     "entrypoints", "survey", "progress", "seeds", "harvest", "signing"),
     ("evaluation", "exports", "commands", "preparation", "draft"),
-    ("agents", "session"),
+    ("agents", "session", "leash"),
     ("conclusion", "pipeline", "bundle", "report", "views", "fleet"),
-    ("cli", "compose", "audit", "doctor", "cleaning", "demo"),
+    ("cli", "compose", "audit", "verification", "doctor", "cleaning", "demo"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 HOMES = {

@@ -1,11 +1,10 @@
-"""`autosota audit`: judge a change made by anybody. `autosota verify`: measure a finished run again. Neither asks a model."""
+"""`autosota audit`: judge a change made by anybody. Asks no model."""
 
 from __future__ import annotations
 
 import datetime
 import getpass
 import random
-import shutil
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from autosota.errors import StageError, UsageError
 from autosota.progress import Progress
 from autosota.records import Case, Patch, Record, Result, Verdict, Violation
 from autosota.seeds import Seeds
-from autosota.store import HISTORY, PATCH, Store
+from autosota.store import PATCH
 from autosota.workspace import Workspace
 
 ACCEPTED = "accepted.json"
@@ -40,25 +39,26 @@ def audit(
 ) -> tuple[Result, Path]:
     """Judge `candidate` against the task that the flags describe. Returns the result and the folder of its records."""
     resolved = config.resolve(flags)
-    folder = out or _folder("audit")
+    folder = out or new_folder("audit")
     live.note(f"audit directory: {folder}")
     with compose.opened(resolved, folder, live) as parts:
         pipeline.resource(parts)
         compose.write_config(parts.store, parts.resolved)
         if accept is not None:
             parts.store.write(ACCEPTED, _acceptance(accept).model_dump_json(indent=2) + "\n")
-        case, workspace = pipeline.outline(parts) if static else _replicated(parts)
+        case, workspace = pipeline.outline(parts) if static else replicated(parts)
         try:
-            result = _judge(parts, case, workspace, candidate, command="audit", static=static, accepted=accept is not None)
+            result = judge(parts, case, workspace, candidate, command="audit", static=static, accepted=accept is not None)
+            parts.store.save(result)
+            pipeline.seal(parts, case, workspace, result)
         finally:
             workspace.close()
-        parts.store.save(result)
         if not static:
             report.write(parts.store)
     return result, folder
 
 
-def _replicated(parts: pipeline.Parts) -> tuple[Case, Workspace]:
+def replicated(parts: pipeline.Parts) -> tuple[Case, Workspace]:
     """The baseline; one that cannot be had ends with an exit code of its own (contract, section 2)."""
     try:
         return pipeline.replicate(parts)
@@ -67,10 +67,11 @@ def _replicated(parts: pipeline.Parts) -> tuple[Case, Workspace]:
         raise
 
 
-def _judge(
+def judge(
     parts: pipeline.Parts, case: Case, workspace: Workspace, candidate: str, *,
     command: Literal["audit", "verify"], static: bool = False, accepted: bool = False, searched: bool = False,
 ) -> Result:  # fmt: skip
+    """The red lines on a change, and unless `static` or rejected a confirmation on fresh seeds."""
     base = case.environment.commit
 
     def concluded(verdict: Verdict, confirmed: Confirmed | None = None) -> Result:
@@ -112,49 +113,6 @@ def _confirmed(
     return Confirmed(None, commit, confirmation)
 
 
-def verify(run: Path, *, out: Path | None, live: Progress) -> tuple[Result, Path]:
-    """Measure baseline and best of a finished run again on new seeds, and re-apply every red line; asks no model."""
-    source = Store(run)
-    result = source.result()
-    if result is None:
-        raise UsageError(f"{run} holds no finished run", "`autosota show RUN` tells how far it is")
-    patch = run / (result.patch or PATCH)
-    if result.patch is None or not patch.is_file():
-        raise UsageError(f"{run} claims no gain: there is nothing to verify", "`autosota report RUN` writes its report again")
-    source.measurements()
-    folder = out or _folder("verify")
-    live.note(f"verification directory: {folder}")
-    resolved = config.from_record(source.config())
-    with compose.opened(resolved, folder, live) as parts:
-        compose.write_config(parts.store, resolved)
-        for record in (source.task(), source.rubric(), source.environment(), source.baseline()):
-            if record is not None:
-                parts.store.save(record)
-        if not (folder / HISTORY).exists():
-            draft = folder / f"{HISTORY}.draft"
-            shutil.rmtree(draft, ignore_errors=True)
-            shutil.copytree(run / HISTORY, draft)
-            draft.rename(folder / HISTORY)
-        case, workspace = _replicated(parts)
-        _check_environment(case)
-        try:
-            verified = _judge(parts, case, workspace, str(patch), command="verify", searched=True)
-        finally:
-            workspace.close()
-        parts.store.save(verified)
-        report.write(parts.store)
-    return verified, folder
-
-
-def _check_environment(case: Case) -> None:
-    recipe = case.environment.recipe
-    if not Path(recipe.python).exists():
-        raise UsageError(
-            f"the environment of the run is gone: {recipe.prefix}",
-            "the run's command with another --out builds it again; then verify",
-        )
-
-
 def _acceptance(reason: str) -> Acceptance:
     if not reason.strip():
         raise UsageError("--accept needs a reason", 'write why, e.g. --accept "the split is the paper\'s own"')
@@ -163,6 +121,7 @@ def _acceptance(reason: str) -> Acceptance:
     )
 
 
-def _folder(kind: str) -> Path:
+def new_folder(kind: str) -> Path:
+    """Where an audit or a verification writes by default (contract, section 1)."""
     stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     return Path.cwd() / "runs" / "audit" / f"{kind}-{stamp}-{random.randrange(1000):03d}"

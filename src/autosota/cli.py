@@ -164,10 +164,16 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from autosota import audit, progress, views
+    from autosota import progress, verification, views
 
     with progress.Progress.open(sys.stderr, quiet=options.quiet) as live:
-        result, folder = audit.verify(Path(options.run), out=_out(options), live=live)
+        result, folder = verification.verify(
+            Path(options.run),
+            out=_out(options),
+            live=live,
+            repository=Path(options.repository) if options.repository else None,
+            records_only=options.records_only,
+        )
     _print(options, _plain(result), views.audited(result, folder))
     return GRADE_CODES[result.grade]
 
@@ -254,7 +260,11 @@ def _parser() -> _Parser:
     _run_flags(command)
 
     command = _command(commands, "verify", "measure baseline and best of a finished run again in fresh environments", _verify)
-    command.add_argument("run", metavar="RUN", help="run directory")
+    command.add_argument("run", metavar="RUN", help="run directory, or the bundle.zip of one")
+    command.add_argument("--repository", metavar="DIR", help="where the repository lies now, if it moved")
+    command.add_argument(
+        "--records-only", action="store_true", help="check the records, score stored predictions again, run nothing else"
+    )
     command.add_argument("--out", help="folder for the verification's records")
 
     command = _command(commands, "show", "a run, or its experiment N", _show)

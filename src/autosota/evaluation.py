@@ -117,6 +117,8 @@ class Evaluation:
             raise StageError("an evaluation was interrupted", "run the same command again to go on")
         if attempt.items is not None and purpose == "confirm":
             self._items_file(commit, seed, swap.name).write_bytes(attempt.items)
+        if purpose == "confirm":
+            self._store.keep_predictions(commit, seed, swap.name, attempt.outputs)
         measurement = Measurement(
             commit=commit, seed=seed, purpose=purpose, arm=swap.name, protocol=self.protocol,
             values=attempt.values if attempt.failure is None else {},
@@ -169,7 +171,7 @@ class Evaluation:
         self, commit: str, seed: int, folder: Path, swap: Swap, trace: bool, hopeless: Hopeless | None
     ) -> Attempt:
         commands = self.environment.commands
-        made, crossed, labels = (folder / name for name in ("made", "crossed", "labels"))
+        made = folder / "made"
         made.mkdir()
         made.chmod(0o777)
         mounts, variables, log = self._tracing(folder, trace)
@@ -183,7 +185,21 @@ class Evaluation:
         if missing or HOPELESS in predicted.notes:
             why = ended(predicted) or f"predict delivered no {', '.join(missing)}"
             return Attempt(execution=predicted, values={}, failure=why, read=read, kept=kept)
-        _lay(crossed, outputs_made)
+        attempt = self._score(seed, outputs_made, folder, swap, before=predicted)
+        if predicted.exit_code:
+            attempt = replace(attempt, notes=(*attempt.notes, f"predict ended with exit code {predicted.exit_code}"))
+        return replace(attempt, read=read, kept=kept)
+
+    def score(self, seed: int, outputs: Mapping[str, bytes], *, swap: Swap = AS_IS) -> Attempt:
+        """Score given outputs with the baseline's code, nothing predicted and nothing recorded; two-command form only."""
+        with self._folder() as folder:
+            return self._score(seed, outputs, folder, swap)
+
+    def _score(
+        self, seed: int, outputs: Mapping[str, bytes], folder: Path, swap: Swap, before: Execution | None = None
+    ) -> Attempt:
+        commands, crossed, labels = self.environment.commands, folder / "crossed", folder / "labels"
+        _lay(crossed, outputs)
         _lay(labels, self._labels(swap))
         inputs = [
             Mount(source=str(crossed), target=self._place(crossed, "/outputs")),
@@ -193,17 +209,15 @@ class Evaluation:
         tree = self._exports.tree(self.environment.commit, seed, folder / "scorer", blind=False, swap=swap)
         with self._open(tree, [*self._exports.mounts(blind=False, swap=swap), *inputs]) as sandbox:
             line = (commands.score or "").replace("{outputs}", inputs[0].target).replace("{labels}", inputs[1].target)
-            scored = self._run(sandbox, line, seed, {}, self._watch(None))
+            total = self._run(sandbox, line, seed, {}, self._watch(None))
             file = sandbox.read(commands.metrics) if commands.metrics else None
             rows = sandbox.read(commands.items) if commands.items else None
-        total = replace(
-            scored, seconds=predicted.seconds + scored.seconds, cpu_seconds=predicted.cpu_seconds + scored.cpu_seconds,
-            peak_memory=max(filter(None, (predicted.peak_memory, scored.peak_memory)), default=None),
-        )  # fmt: skip
-        attempt = self._judge(total, file)
-        if predicted.exit_code:
-            attempt = replace(attempt, notes=(*attempt.notes, f"predict ended with exit code {predicted.exit_code}"))
-        return replace(attempt, read=read, items=rows, outputs=outputs_made, kept=kept)
+        if before is not None:
+            total = replace(
+                total, seconds=before.seconds + total.seconds, cpu_seconds=before.cpu_seconds + total.cpu_seconds,
+                peak_memory=max(filter(None, (before.peak_memory, total.peak_memory)), default=None),
+            )  # fmt: skip
+        return replace(self._judge(total, file), items=rows, outputs=outputs)
 
     def _cross(self, sandbox: Sandbox, made: Path) -> tuple[dict[str, bytes], list[str]]:
         """The declared outputs, and nothing else, read by the host; and the names of those that are missing."""

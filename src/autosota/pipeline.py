@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from autosota import bundle
 from autosota.agents.confirming import Confirmed
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
@@ -17,7 +18,7 @@ from autosota.agents.resource import Resource
 from autosota.agents.scheduler import Budget, Scheduler
 from autosota.agents.supervisor import Supervisor, assurance
 from autosota.conclusion import active_seconds, conclude
-from autosota.config import Resolved, adopt
+from autosota.config import Resolved, adopt, state_folder
 from autosota.environments import dockerfile
 from autosota.errors import BudgetError, UsageError
 from autosota.evaluation import Evaluation
@@ -214,7 +215,15 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
         case, workspace, store, confirmed, assurance=assurance(case, parts), seconds=time.monotonic() - parts.started
     )
     store.save(result)
+    seal(parts, case, workspace, result)
     return result
+
+
+def seal(parts: Parts, case: Case, workspace: Workspace, result: Result) -> None:
+    """The verification bundle of a result that fresh runs stand behind."""
+    if result.best is not None and result.best.values:
+        path, words = bundle.write(parts.store, case, workspace, result, state_folder())
+        parts.progress.note(f"verification bundle: {path.name}, {words}")
 
 
 def _reached(confirmed: Confirmed | None, metric: MetricSpec, target: float) -> bool:

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +48,7 @@ CONFIG, IDEAS, MEASUREMENTS, EXPERIMENTS = "run.toml", "06-ideas.jsonl", "measur
 PROTOCOL, PATCH, NOTES, USAGE, SECRET = "protocol.toml", "best.patch", "notes.md", "usage.jsonl", "secret"
 ATTEMPTS, ITEMS, PREDICTIONS = "attempts.jsonl", "items", "predictions"
 HISTORY, VAULT, OPTIMIZED, RESOURCES, PROMPTS = "history.git", "vault", "optimized", "resources", "prompts"
+_KEPT = 64 * 2**20
 FIRST = "0" * 64
 """What the first ledger line holds as the hash of the line before."""
 
@@ -129,6 +130,18 @@ class Store:
             draft = path.with_name(f".{path.name}.draft")
             draft.write_bytes(change.content or b"")
             draft.replace(path)
+
+    def keep_predictions(self, commit: str, seed: int, arm: str, outputs: Mapping[str, bytes]) -> None:
+        """Keep what a confirmation run predicted, so that it can be scored again; more than 64 MB of one run is not kept."""
+        if sum(map(len, outputs.values())) <= _KEPT:
+            for name, content in outputs.items():
+                self.keep(PREDICTIONS, Change(path=f"{_run_name(commit, seed, arm)}/{name}", content=content))
+
+    def predictions(self, line: Measurement) -> dict[str, bytes]:
+        """What a confirmation run predicted: output name → content; empty where nothing was kept."""
+        folder = self.folder / PREDICTIONS / _run_name(line.commit, line.seed, line.arm)
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
     def _load(self, kind: type[R]) -> R | None:
         path = self.folder / FILES[kind]
@@ -309,6 +322,10 @@ class Store:
                 os.fsync(file.fileno())
             draft.replace(path)
         return bytes.fromhex(path.read_text().strip())
+
+
+def _run_name(commit: str, seed: int, arm: str) -> str:
+    return "-".join(filter(None, (commit[:16], str(seed), arm)))
 
 
 def digest(text: str) -> str:
