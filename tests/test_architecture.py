@@ -16,7 +16,7 @@ LEVELS = (
     ("ports", "models", "coders", "sandboxes", "engines"),
     ("config", "redlines", "search", "skills", "levers", "knobs", "workspace", "store", "ask", "failures", "assets", "paper",
      "metrics", "zones", "protocol", "statistics", "environments", "items", "candidates", "archives", "repositories", "rubrics",
-     "entrypoints", "survey", "progress", "seeds", "harvest", "signing"),
+     "entrypoints", "survey", "progress", "seeds", "crossed", "harvest", "signing"),
     ("evaluation", "exports", "commands", "preparation", "draft"),
     ("agents", "session", "leash"),
     ("conclusion", "pipeline", "bundle", "report", "views", "fleet"),

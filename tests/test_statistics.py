@@ -155,15 +155,6 @@ def test_the_luck_of_the_best(count: int, expected: float) -> None:
     assert statistics.shrunk(5.0, 2.0, count) == pytest.approx(5.0 - 2.0 * expected, abs=3e-3)
 
 
-def test_the_bootstrap_sees_both_sources_of_noise() -> None:
-    generator = random.Random(2)
-    items = [generator.gauss(0.1, 0.5) for _ in range(200)]
-    table = [[item + generator.gauss(0.0, 0.05) for item in items] for _ in range(4)]
-    spread = statistics.bootstrap(table, rounds=400)
-    assert spread.low < statistics.mean(items) < spread.high
-    assert spread.high - spread.low > 0.08
-
-
 def test_equal_differences_are_confirmed_by_the_sign_test_where_the_seed_moves_both_arms() -> None:
     assert statistics.sign_p([0.1] * 5) == 2**-5
     assert statistics.sign_p([0.1, 0.1, -0.1, 0.0]) == 0.5

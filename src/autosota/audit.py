@@ -69,9 +69,12 @@ def replicated(parts: pipeline.Parts) -> tuple[Case, Workspace]:
 
 def judge(
     parts: pipeline.Parts, case: Case, workspace: Workspace, candidate: str, *,
-    command: Literal["audit", "verify"], static: bool = False, accepted: bool = False, searched: bool = False,
+    command: Literal["audit", "verify"], static: bool = False, accepted: bool = False, tries: int = 0,
 ) -> Result:  # fmt: skip
-    """The red lines on a change, and unless `static` or rejected a confirmation on fresh seeds."""
+    """The red lines on a change, and unless `static` or rejected a confirmation on fresh seeds.
+
+    `tries`: how many candidates this one was chosen from by the same metric; 0 where that is not known.
+    """
     base = case.environment.commit
 
     def concluded(verdict: Verdict, confirmed: Confirmed | None = None) -> Result:
@@ -96,21 +99,21 @@ def judge(
     if static or verdict.status == "rejected":
         return concluded(verdict)
     parts.progress.stage("confirmation", "fresh seeds, both arms")
-    return concluded(verdict, _confirmed(parts, case, workspace, commit, verdict, searched=searched, accepted=accepted))
+    # A verification is not held to the time of the run it verifies.
+    deadline = pipeline.end(parts) if command == "audit" else None
+    confirming = _confirming(parts, case, workspace, deadline)
+    plan = Seeds(parts.store.secret())
+    confirmation = confirming.confirm_commit(plan, commit, verdict, searched=tries > 0, tries=max(1, tries), accepted=accepted)
+    return concluded(verdict, Confirmed(None, commit, confirmation))
 
 
-def _confirmed(
-    parts: pipeline.Parts, case: Case, workspace: Workspace, commit: str, verdict: Verdict, *, searched: bool, accepted: bool
-) -> Confirmed:
+def _confirming(parts: pipeline.Parts, case: Case, workspace: Workspace, deadline: float | None) -> Confirming:
     digest = pipeline.lock(parts, case.environment, case.rubric, workspace)
     evaluation = pipeline.evaluation(parts, case.environment, case.rubric.metrics, workspace, digest)
-    confirming = Confirming(
+    return Confirming(
         case=case, supervisor=parts.supervisor, evaluation=evaluation, store=parts.store, engine=parts.engine,
-        progress=parts.progress, protocol=digest,
+        progress=parts.progress, protocol=digest, deadline=deadline,
     )  # fmt: skip
-    plan = Seeds(parts.store.secret())
-    confirmation = confirming.confirm_commit(plan, commit, verdict, searched=searched, accepted=accepted)
-    return Confirmed(None, commit, confirmation)
 
 
 def _acceptance(reason: str) -> Acceptance:

@@ -208,7 +208,7 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
         reason = scheduler.explore(Budget(trials=config.trials, deadline=deadline, target=target))
         parts.progress.note(reason)
         parts.progress.stage("confirmation", "fresh seeds, both arms")
-        confirmed = scheduler.confirm(plan)
+        confirmed = scheduler.confirm(plan, end(parts))
         if target is None or _reached(confirmed, case.rubric.primary, target):
             break
     result = conclude(
@@ -267,12 +267,16 @@ def _search_seeds(case: Case, trials: int) -> int:
 
 
 def _deadline(parts: Parts, case: Case) -> float | None:
-    """When the search must stop so that the confirmation still fits into the time; what earlier processes spent counts."""
-    limit = parts.resolved.config.time
-    if limit is None:
-        return None
+    """When the search must stop so that the confirmation still fits into the time."""
+    last = end(parts)
     reserve = (case.baseline.seconds if case.baseline else 0.0) * _CONFIRMATION_RUNS / parts.engine.workers
-    return parts.started + limit - active_seconds(parts.store) - reserve
+    return None if last is None else last - reserve
+
+
+def end(parts: Parts) -> float | None:
+    """When the time of the run is used up, on the monotonic clock; what earlier processes spent counts."""
+    limit = parts.resolved.config.time
+    return None if limit is None else parts.started + limit - active_seconds(parts.store)
 
 
 def task_file(parts: Parts) -> str:

@@ -284,6 +284,9 @@ class Commands(Record):
     """Name of a number printed as the run goes on, "val loss:min": a candidate far behind the baseline in it is ended early."""
     seed: SeedPlace = SeedPlace(kind="environment")
     access: Literal["row", "set", "stream"] = "set"
+    """How test inputs may be used: each row on its own, all together and order-free, or past rows only."""
+    redraws: bool = False
+    """Each seed draws its own scored rows: seeds alone cover their noise."""
 
     @property
     def sealed(self) -> bool:

@@ -1,7 +1,7 @@
 """Whether a gain is real: paired seeds, sequential confirmation, intervals, guards (validity.md 3.5).
 
 Pure functions of numbers. `differences` are paired gains, one per seed, positive is better: callers apply `MetricSpec.gain`.
-Student's t is computed here, so that nothing beyond the standard library is needed; only the bootstrap imports numpy.
+Student's t is computed here, so that nothing beyond the standard library is needed. Noise of test rows: `crossed`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 from typing import Literal
 
 LOOKS = (3, 5, 8)
@@ -84,6 +84,13 @@ def student_quantile(p: float, freedom: float) -> float:
     while student_cdf(high, freedom) < p:
         high *= 2.0
     return _bisect(lambda t: student_cdf(t, freedom) - p, 0.0, high)
+
+
+def normal_quantile(p: float) -> float:
+    """z with P(Z <= z) = p for the standard normal. Raises ValueError unless 0 < p < 1."""
+    if not 0.0 < p < 1.0:
+        raise ValueError(f"a quantile needs 0 < p < 1, got {p}")
+    return NormalDist().inv_cdf(p)
 
 
 def _bisect(function: Callable[[float], float], low: float, high: float) -> float:
@@ -168,10 +175,14 @@ def bound(values: Sequence[float], side: Literal["low", "high"], confidence: flo
 
 def levels(attempt: int) -> tuple[float, ...]:
     """The looks' levels at attempt 1, 2, …: multiplied by 6/(pi^2 j^2), so that all attempts together spend the first's."""
+    return tuple(level * share(attempt) for level in LEVELS)
+
+
+def share(attempt: int) -> float:
+    """What repeated attempts leave of a level at attempt 1, 2, …. Raises ValueError below 1."""
     if attempt < 1:
         raise ValueError(f"attempts are counted from 1, got {attempt}")
-    share = 1.0 if attempt == 1 else 6.0 / (math.pi**2 * attempt**2)
-    return tuple(level * share for level in LEVELS)
+    return 1.0 if attempt == 1 else 6.0 / (math.pi**2 * attempt**2)
 
 
 def confirmation_interval(differences: Sequence[float]) -> tuple[float, float]:
@@ -233,7 +244,7 @@ def harmless_p(gains: Sequence[float], baseline: Sequence[float], margin: float)
     return paired_p(slack)
 
 
-# ── items, budgets, the winner's curse ────────────────────────────────────────────────────────────────────────────────
+# ── items, rates, the winner's curse ──────────────────────────────────────────────────────────────────────────────────
 
 
 def sign_flip_p(differences: Sequence[float], *, flips: int = 9_999, seed: int = 0) -> float:
@@ -300,26 +311,3 @@ def expected_maximum(count: int) -> float:
 def shrunk(gain: float, noise: float, tries: int) -> float:
     """A search gain without the luck of the best of `tries`: for results that could afford no fresh runs (SUGGESTIVE at most)."""
     return gain - expected_maximum(max(1, tries)) * noise
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Two-way bootstrap interval of a mean gain."""
-
-    low: float
-    high: float
-
-
-def bootstrap(gains: Sequence[Sequence[float]], *, rounds: int = 2_000, seed: int = 0, confidence: float = CONFIDENCE) -> Spread:
-    """Interval from resampling seeds (rows) and items (columns) together; `gains[seed][item]`, every row equally long."""
-    import numpy
-
-    table = numpy.asarray(gains, dtype=float)
-    generator = numpy.random.default_rng(seed)
-    rows = generator.integers(0, table.shape[0], size=(rounds, table.shape[0]))
-    means = numpy.empty(rounds)
-    for index in range(rounds):
-        columns = generator.integers(0, table.shape[1], size=table.shape[1])
-        means[index] = table[rows[index]][:, columns].mean()
-    low, high = numpy.quantile(means, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
-    return Spread(float(low), float(high))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +43,8 @@ class Confirming:
     progress: Progress
     protocol: str = ""
     """Digest of the protocol lock; confirmation seeds depend on it."""
+    deadline: float | None = None
+    """Monotonic time by which the pairs must be done; what is not begun by then is left out."""
 
     def confirm_candidates(self, plan: Seeds, history: Sequence[Experiment]) -> Confirmed | None:
         """Confirm the best candidate of a search on fresh seeds; the next best where that fails, each at a stricter level.
@@ -49,29 +53,38 @@ class Confirming:
         confirmed (contract, section 4).
         """
         found: list[Confirmed] = []
+        tries = len({experiment.commit for experiment in history if experiment.measurements})
         for experiment in candidates(history, self.case.rubric.primary.direction == "max"):
             commit = experiment.commit or ""
             begun = self.store.attempts()
             if commit not in begun and len(begun) >= _ATTEMPTS:
                 continue  # a candidate confirmed before the budget grew may follow
-            confirmation = self.confirm_commit(plan, commit, experiment.verdict, searched=True)
+            confirmation = self.confirm_commit(plan, commit, experiment.verdict, searched=True, tries=tries)
             found.append(Confirmed(experiment, commit, confirmation))
             if confirmation.grade in ("CONFIRMED", "REVIEW", "SUGGESTIVE"):
                 break
         return min(found, key=lambda item: _ORDER.index(item.confirmation.grade), default=None)
 
     def confirm_commit(
-        self, plan: Seeds, commit: str, verdict: Verdict | None, *, searched: bool, accepted: bool = False
+        self, plan: Seeds, commit: str, verdict: Verdict | None, *, searched: bool, tries: int = 1, accepted: bool = False
     ) -> Confirmation:
-        """One attempt at one frozen candidate. `searched`: it was chosen by the metric that is confirmed here. `accepted`: a
-        person has settled its reviews."""
+        """One attempt at one frozen candidate. `searched`: it was chosen, out of `tries`, by the metric that is confirmed here.
+        `accepted`: a person has settled its reviews."""
         attempt = self.store.attempt(commit)
         seeds = plan.draw("confirm", statistics.LOOKS[-1], f"{self.protocol}|{attempt}")
         self.progress.note(f"attempt {attempt} at a confirmation")
         return self.supervisor.confirm(
             commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
-            verdict=verdict, items=self.evaluation.items, searched=searched, accepted=accepted,
+            verdict=verdict, items=self.evaluation.items, searched=searched, tries=tries, accepted=accepted,
+            fits=self._fits, pairs_at_once=max(1, self.engine.workers // 2),
         )  # fmt: skip
+
+    def _fits(self, runs: int) -> bool:
+        """Is there time for so many more evaluations, each as long as the baseline's?"""
+        if self.deadline is None:
+            return True
+        seconds = self.case.baseline.seconds if self.case.baseline else 0.0
+        return time.monotonic() + seconds * math.ceil(runs / self.engine.workers) <= self.deadline
 
     def _submit(self, jobs: Sequence[tuple[str, int]]) -> list[Measurement]:
         def job(commit: str, seed: int) -> Callable[[], tuple[Measurement, ...]]:

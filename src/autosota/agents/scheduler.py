@@ -204,11 +204,11 @@ class Scheduler:
 
     # ── confirmation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def confirm(self, plan: Seeds) -> Confirmed | None:
-        """Confirm the best candidate of the search on fresh seeds; None where none beat the baseline."""
+    def confirm(self, plan: Seeds, deadline: float | None = None) -> Confirmed | None:
+        """Confirm the best candidate of the search on fresh seeds until `deadline`; None where none beat the baseline."""
         return Confirming(
             case=self.case, supervisor=self.supervisor, evaluation=self.evaluation, store=self.store, engine=self.engine,
-            progress=self.progress, protocol=self.protocol,
+            progress=self.progress, protocol=self.protocol, deadline=deadline,
         ).confirm_candidates(plan, self.history)  # fmt: skip
 
     # ── ideas ─────────────────────────────────────────────────────────────────────────────────────────────────────────

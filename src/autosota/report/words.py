@@ -48,6 +48,11 @@ LABELS = {
     "selected-on-test": "The search chose by the same test metric that the confirmation measures. Fresh seeds remove luck, "
     "not tuning to these test rows.",
     "deterministic": "The seed changes nothing and there are no rows to test over, so no interval can be computed.",
+    "item-noise": "The gain is no larger than what the luck of so few test rows can do; scores per row (`items`) or rows kept "
+    "from the search (`withhold`, `sealed`) would decide.",
+    "item-noise-unknown": "How many rows the metric is taken over is unknown, so their luck is not in the interval; scores per "
+    "row (`items`) would tell.",
+    "time-ended": "The time was used up before the confirmation was complete.",
     "not-isolated": "The evaluation ran without a sandbox.",
     "method-hollowed": "The gain does not come from the paper's method: without its own component the candidate is no worse.",
     "substitute-data": "Other data than the paper's stood in for data that could not be had.",
