@@ -17,10 +17,10 @@ LEVELS = (
     ("config", "redlines", "search", "skills", "levers", "knobs", "workspace", "store", "ask", "failures", "assets", "paper",
      "metrics", "zones", "protocol", "statistics", "environments", "items", "candidates", "archives", "repositories", "rubrics",
      "entrypoints", "survey", "progress", "seeds", "crossed", "harvest", "signing"),
-    ("evaluation", "exports", "commands", "preparation", "draft"),
+    ("evaluation", "exports", "separation", "commands", "preparation", "draft"),
     ("agents", "session", "leash"),
     ("conclusion", "pipeline", "bundle", "report", "views", "fleet"),
-    ("cli", "compose", "audit", "verification", "doctor", "cleaning", "demo"),
+    ("cli", "compose", "audit", "verification", "splitting", "doctor", "cleaning", "demo"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 HOMES = {

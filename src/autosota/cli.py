@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GRADE_CODES = {"CONFIRMED": 0, "DISCLOSE": 0, None: 0, "REJECTED": 5, "UNCONFIRMED": 6, "SUGGESTIVE": 6, "REVIEW": 7}
 """Exit codes of `audit` and `verify` (contract, section 2)."""
-_LATER = ("idea", "watch", "split", "fleet")
+_LATER = ("idea", "watch", "fleet")
 """Commands of the contract that are still to come."""
 _GRACE = 20
 """Seconds an interrupted command has to end its processes and write what it knows."""
@@ -178,6 +178,16 @@ def _verify(options: argparse.Namespace) -> int:
     return GRADE_CODES[result.grade]
 
 
+def _split(options: argparse.Namespace) -> int:
+    from autosota import progress, splitting
+
+    options.paper = None
+    with progress.Progress.open(sys.stderr, quiet=options.quiet) as live:
+        found = splitting.split(_flags(options), out=_out(options), live=live)
+    _print(options, found.model_dump(mode="json"), splitting.text(found))
+    return 0
+
+
 def _show(options: argparse.Namespace) -> int:
     from autosota import views
 
@@ -266,6 +276,10 @@ def _parser() -> _Parser:
         "--records-only", action="store_true", help="check the records, score stored predictions again, run nothing else"
     )
     command.add_argument("--out", help="folder for the verification's records")
+
+    command = _command(commands, "split", "propose the predict/score separation for a one-command evaluation", _split)
+    command.add_argument("repository", nargs="?", metavar="REPO", help="directory, archive or git URL")
+    _run_flags(command)
 
     command = _command(commands, "show", "a run, or its experiment N", _show)
     command.add_argument("run", metavar="RUN", help="run directory")
