@@ -187,7 +187,7 @@ def replication(records: Store) -> dict[str, Any]:
 def _metrics(rubric: Rubric, baseline: Baseline) -> list[dict[str, Any]]:
     rows = []
     for spec in rubric.metrics:
-        values = [m.values[spec.name] for m in baseline.measurements if m.ok]
+        values = [m.whole[spec.name] for m in baseline.measurements if m.ok]
         within = rubrics.within(spec, values)
         rows.append(
             {"name": spec.name, "reported": spec.reported, "mean": baseline.mean.get(spec.name),

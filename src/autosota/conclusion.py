@@ -48,7 +48,9 @@ def conclude(
         grade=confirmation.grade if confirmation else _grade(verdict, command),
         assurance=confirmation.assurance if confirmation else assurance,
         baseline=_summary(before, metric, case.baseline), best=_best(confirmed, metric),
-        gain=confirmation.gain if confirmation else None, secondary=confirmation.secondary if confirmation else (),
+        gain=confirmation.gain if confirmation else None,
+        gain_visible=confirmation.gain_visible if confirmation else None,
+        secondary=confirmation.secondary if confirmation else (),
         labels=_labels(confirmed, case.baseline, case), violations=violations,
         experiments=ExperimentCounts(
             total=len(history),

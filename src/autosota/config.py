@@ -82,7 +82,8 @@ def adopt(resolved: Resolved, repository: Repository) -> Resolved:
         return resolved
     task_file = taskfile.load(path)
     if repository.kind != "directory":
-        task_file = task_file.model_copy(update={"python": None, "env": (), "mounts": {}, "repository": None})
+        own = task_file.evaluation.model_copy(update={"sealed": None})
+        task_file = task_file.model_copy(update={"python": None, "env": (), "mounts": {}, "repository": None, "evaluation": own})
     flags = {name: getattr(resolved.config, name) for name, source in resolved.sources.items() if source == "flag"}
     flags["repository"] = resolved.config.repository or str(path.parent)
     return _resolved(flags, path, task_file.model_copy(update={"paper": None}))

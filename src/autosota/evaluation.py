@@ -16,16 +16,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autosota import items, metrics
+from autosota import crossing, derived, items, metrics, rows, withholding
 from autosota.commands import HOPELESS, Hopeless, Watch, ended, seeded_line, tail
-from autosota.errors import StageError, UsageError
-from autosota.exports import AS_IS, Exports, Swap, outside
+from autosota.errors import StageError
+from autosota.exports import AS_IS, Exports, Swap
 from autosota.ports import Command, Execution, Executor, Limits, Sandbox, Tree
 from autosota.records import Change, Environment, Measurement, MetricSpec, Mount, Purpose
-from autosota.store import ITEMS, VAULT, Store
+from autosota.store import ITEMS, Store
+from autosota.vault import Vault
+from autosota.withholding import Part
 from autosota.workspace import Workspace, write_file
 
 _CROSSING = 256 * 2**20
+_PARTS: dict[Purpose, tuple[Part, ...]] = {
+    "noise": ("visible", "whole"), "search": ("visible",), "confirm": ("withheld", "visible"), "control": ("withheld",),
+    "verify": ("withheld", "visible"),
+}  # fmt: skip
+"""Purpose → the rows its values stand on, then others that are recorded beside them, where rows are withheld."""
+_CLAIMS = frozenset({"confirm", "control", "verify"})
+"""Purposes that see the sealed files, where there are any."""
+VISIBLE = Swap("visible")
+"""The arm that is measured without sealed files, beside a claim on them."""
 _TRACER = """\
 import os, sys
 def _install():
@@ -60,6 +71,8 @@ class Attempt:
     """The declared outputs that crossed from predict to score."""
     kept: Mapping[str, bytes] = field(default_factory=dict)
     """What `Swap.keep` asked for and was there."""
+    also: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Values of the same outputs on other rows, where rows are withheld."""
 
 
 class Evaluation:
@@ -87,6 +100,7 @@ class Evaluation:
         self._store = store
         self._scratch = scratch
         self._exports = Exports(workspace, environment, scratch)
+        self._vault = Vault(workspace, environment, store)
         self._turns: dict[tuple[str, int, str, str], threading.Lock] = {}
         scratch.mkdir(parents=True, exist_ok=True)
 
@@ -111,7 +125,9 @@ class Evaluation:
         finished = self._store.finished(commit, seed, purpose, swap.name)
         if finished is not None:
             return finished
-        attempt = self.attempt(commit, seed, swap=swap, hopeless=hopeless)
+        parts = _PARTS.get(purpose, ("whole",)) if self.environment.commands.withhold else ("whole",)
+        laid = self._fresh(swap) if purpose in _CLAIMS else swap
+        attempt = self.attempt(commit, seed, swap=laid, parts=parts, hopeless=hopeless)
         execution = attempt.execution
         if execution.ended == "stopped":
             raise StageError("an evaluation was interrupted", "run the same command again to go on")
@@ -125,7 +141,7 @@ class Evaluation:
             seconds=round(execution.seconds, 4), cpu_seconds=round(execution.cpu_seconds, 4),
             exit_code=execution.exit_code, peak_memory=execution.peak_memory,
             failure=attempt.failure, notes=attempt.notes, progress=self._progress(execution.stdout),
-            tail=tail(execution) if attempt.failure else "",
+            tail=tail(execution) if attempt.failure else "", also=attempt.also,
         )  # fmt: skip
         return self._store.append_measurement(measurement)
 
@@ -144,12 +160,16 @@ class Evaluation:
         return folder / "-".join(filter(None, (commit[:16], str(seed), arm)))
 
     def attempt(
-        self, commit: str, seed: int, *, swap: Swap = AS_IS, trace: bool = False, hopeless: Hopeless | None = None
-    ) -> Attempt:
-        """Run once without recording. `trace` lists the repository files that were read (one run a little slower)."""
+        self, commit: str, seed: int, *, swap: Swap = AS_IS, trace: bool = False, hopeless: Hopeless | None = None,
+        parts: Sequence[Part] = ("whole",),
+    ) -> Attempt:  # fmt: skip
+        """Run once without recording. `trace` lists the repository files that were read (one run a little slower).
+
+        `parts`: which rows are scored, where rows can be withheld; the first gives the values, the others are in `also`.
+        """
         with self._folder() as folder:
             if self.environment.commands.sealed:
-                return self._predict_and_score(commit, seed, folder, swap, trace, hopeless)
+                return self._predict_and_score(commit, seed, folder, swap, trace, hopeless, parts)
             return self._evaluate(commit, seed, folder, swap, trace, hopeless)
 
     # ── one command ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,14 +181,14 @@ class Evaluation:
         with self._open(tree, [*self._exports.mounts(blind=False, swap=swap), *mounts]) as sandbox:
             execution = self._run(sandbox, commands.evaluate or "true", seed, variables, self._watch(hopeless))
             file = sandbox.read(commands.metrics) if commands.metrics else None
-            rows = sandbox.read(commands.items) if commands.items else None
+            scores = sandbox.read(commands.items) if commands.items else None
             read, kept = _traced(log, sandbox.root), _kept(sandbox, swap)
-        return replace(self._judge(execution, file), read=read, items=rows, kept=kept)
+        return replace(self._judge(execution, file), read=read, items=scores, kept=kept)
 
     # ── predict and score ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _predict_and_score(
-        self, commit: str, seed: int, folder: Path, swap: Swap, trace: bool, hopeless: Hopeless | None
+        self, commit: str, seed: int, folder: Path, swap: Swap, trace: bool, hopeless: Hopeless | None, parts: Sequence[Part]
     ) -> Attempt:
         commands = self.environment.commands
         made = folder / "made"
@@ -185,25 +205,44 @@ class Evaluation:
         if missing or HOPELESS in predicted.notes:
             why = ended(predicted) or f"predict delivered no {', '.join(missing)}"
             return Attempt(execution=predicted, values={}, failure=why, read=read, kept=kept)
-        attempt = self._score(seed, outputs_made, folder, swap, before=predicted)
+        attempt = self._score(seed, outputs_made, folder, swap, parts[0], before=predicted)
+        if attempt.failure is None:
+            others = {part: self._score(seed, outputs_made, folder, swap, part) for part in parts[1:]}
+            attempt = replace(attempt, also={str(part): other.values for part, other in others.items() if not other.failure})
         if predicted.exit_code:
             attempt = replace(attempt, notes=(*attempt.notes, f"predict ended with exit code {predicted.exit_code}"))
         return replace(attempt, read=read, kept=kept)
 
     def score(self, seed: int, outputs: Mapping[str, bytes], *, swap: Swap = AS_IS) -> Attempt:
-        """Score given outputs with the baseline's code, nothing predicted and nothing recorded; two-command form only."""
+        """Score given outputs as a confirmation does, nothing predicted and nothing recorded; two-command form only."""
+        part = _PARTS["confirm"][0] if self.environment.commands.withhold else "whole"
         with self._folder() as folder:
-            return self._score(seed, outputs, folder, swap)
+            return self._score(seed, outputs, folder, self._fresh(swap), part)
 
     def _score(
-        self, seed: int, outputs: Mapping[str, bytes], folder: Path, swap: Swap, before: Execution | None = None
+        self, seed: int, outputs: Mapping[str, bytes], above: Path, swap: Swap, part: Part, before: Execution | None = None
     ) -> Attempt:
-        commands, crossed, labels = self.environment.commands, folder / "crossed", folder / "labels"
-        _lay(crossed, outputs)
-        _lay(labels, self._labels(swap))
+        commands, folder, labels = self.environment.commands, above / part, self._vault.labels(swap)
+        crossed, laid = folder / "crossed", folder / "labels"
+        folder.mkdir()
+        failure = crossing.breach(outputs, labels, commands.form)
+        shown = outputs
+        if part != "whole" and failure is None:
+            split = self._vault.split()
+            try:
+                shown = withholding.cut(outputs, split, part, strict=True)
+            except rows.Malformed as problem:
+                failure = f"{crossing.BREACH}{problem}"
+            labels = withholding.cut(labels, split, part, strict=False)
+            swap = replace(swap, files={**swap.files, **labels})
+        if failure is not None:
+            nothing = Execution(exit_code=0, stdout="", stderr="", seconds=0.0, cpu_seconds=0.0)
+            return Attempt(execution=before or nothing, values={}, failure=failure, outputs=outputs)
+        _lay(crossed, shown)
+        _lay(laid, labels)
         inputs = [
             Mount(source=str(crossed), target=self._place(crossed, "/outputs")),
-            Mount(source=str(labels), target=self._place(labels, "/labels")),
+            Mount(source=str(laid), target=self._place(laid, "/labels")),
         ]
         # A baseline tree without overlay: the scorer is the baseline's code, whatever the candidate changed.
         tree = self._exports.tree(self.environment.commit, seed, folder / "scorer", blind=False, swap=swap)
@@ -211,13 +250,22 @@ class Evaluation:
             line = (commands.score or "").replace("{outputs}", inputs[0].target).replace("{labels}", inputs[1].target)
             total = self._run(sandbox, line, seed, {}, self._watch(None))
             file = sandbox.read(commands.metrics) if commands.metrics else None
-            rows = sandbox.read(commands.items) if commands.items else None
+            scores = sandbox.read(commands.items) if commands.items else None
         if before is not None:
             total = replace(
                 total, seconds=before.seconds + total.seconds, cpu_seconds=before.cpu_seconds + total.cpu_seconds,
                 peak_memory=max(filter(None, (before.peak_memory, total.peak_memory)), default=None),
             )  # fmt: skip
-        return replace(self._judge(total, file), items=rows, outputs=outputs)
+        attempt = self._judge(total, file)
+        if commands.items is None and attempt.failure is None:
+            scores = derived.items(shown, labels, attempt.values[self.metrics[0].name]) if self.metrics else None
+        return replace(attempt, items=scores, outputs=outputs)
+
+    def _fresh(self, swap: Swap) -> Swap:
+        """What a claim is measured on: the sealed files, unless the swap is an arm of its own."""
+        if swap.name or not self.environment.sealed:
+            return swap
+        return replace(swap, files={**self._vault.sealed(), **swap.files})
 
     def _cross(self, sandbox: Sandbox, made: Path) -> tuple[dict[str, bytes], list[str]]:
         """The declared outputs, and nothing else, read by the host; and the names of those that are missing."""
@@ -229,36 +277,6 @@ class Evaluation:
             if content is not None:
                 found[name] = content
         return found, [name for name in self.environment.commands.outputs if name not in found]
-
-    def _labels(self, swap: Swap = AS_IS) -> dict[str, bytes]:
-        """The labels that the scorer sees: those of the vault, where they were laid before the first scoring, or swapped ones."""
-        tree = self.workspace.tree(self.environment.commit)
-        found: dict[str, bytes] = {}
-        for name in self.environment.commands.labels:
-            kept = self._store.folder / VAULT / name if self._store is not None else None
-            if name in swap.files:
-                content = swap.files[name]
-            elif kept is not None and kept.is_file():
-                content = kept.read_bytes()
-            else:
-                inside = tree.get(name)
-                content = inside if inside is not None else self._read_label(name)
-                if self._store is not None:
-                    self._store.keep(VAULT, Change(path=name, content=content))
-            found[name] = content
-        return found
-
-    def _read_label(self, name: str) -> bytes:
-        """A label file that git does not hold. Raises UsageError where it is missing, or lies elsewhere."""
-        hint = "[evaluation] labels are paths in the repository or below [mounts]"
-        root = self.workspace.repository
-        path = outside(name, self.environment, root)
-        if path == root / name and not path.resolve().is_relative_to(root.resolve()):
-            raise UsageError(f"the label file {name} lies outside the repository", hint)
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"the label file {name} cannot be read: {error.strerror}", hint) from None
 
     # ── running ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,9 +123,9 @@ class Exports:
         return folder
 
 
-def outside(path: str, environment: Environment, repository: Path) -> Path:
+def outside(path: str, mounts: Sequence[Mount], repository: Path) -> Path:
     """Where a file of the tree that git does not hold lies on the host: below a mount, or in the repository's folder."""
-    for mount in environment.mounts:
+    for mount in mounts:
         target = _inside(mount)
         if path == target or path.startswith(target + "/"):
             return Path(mount.source) / path[len(target) :].lstrip("/") if path != target else Path(mount.source)

@@ -7,7 +7,7 @@ import io
 import json
 import math
 
-_IDS = ("id", "item", "index", "row", "name", "key", "sample", "uid")
+ID_NAMES = ("id", "item", "index", "row", "name", "key", "sample", "uid")
 _BETTER = ("score", "correct", "hit", "reward", "gain", "accuracy", "f1", "ap", "ndcg", "recall")
 _WORSE = ("loss", "error", "abserror", "squarederror", "ae", "se", "nll", "distance")
 _TRUTH, _GUESS = (
@@ -28,7 +28,7 @@ def read(content: bytes | None) -> dict[str, float] | None:
     if not rows or len(rows) > _MOST:
         return None
     columns = {"".join(filter(str.isalnum, str(name).lower())): name for name in rows[0]}
-    names = [columns[name] for name in _IDS if name in columns]
+    names = [columns[name] for name in ID_NAMES if name in columns]
     scores: dict[str, float] = {}
     for number, row in enumerate(rows):
         score = _score(row, columns)

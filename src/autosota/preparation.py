@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autosota import entrypoints, metrics
+from autosota import crossing, entrypoints, metrics, rows
 from autosota.environments import imports
 from autosota.errors import UsageError
+from autosota.exports import outside
 from autosota.records import Change, Commands, MetricSpec, Mount, SeedPlace
 
 if TYPE_CHECKING:
     from autosota.config import Resolved
+    from autosota.taskfile import EvaluationTable
+    from autosota.workspace import Workspace
 
 _THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -44,14 +47,54 @@ _LANGUAGES = {
 def commands(resolved: Resolved, tree: Mapping[str, bytes]) -> tuple[Commands | None, tuple[str, ...]]:
     """The commands of flags and task file, else what the code suggests; None, with notes, where rules cannot decide."""
     table, line = resolved.task_file.evaluation, resolved.config.evaluate
-    base = Commands(metrics=table.metrics, items=table.items, access=table.access)
+    base = Commands(metrics=table.metrics, items=table.items, access=table.access, redraws=table.redraws)
     if line:
         return base.model_copy(update={"evaluate": line}), ()
     if table.predict:
-        parts = {"predict": table.predict, "score": table.score, "outputs": table.outputs, "labels": table.labels}
+        parts: dict[str, object] = {"predict": table.predict, "score": table.score}
+        parts |= {name: getattr(table, name) for name in ("outputs", "labels", "withhold", "form")}
+        _check_crossing(table)
         return base.model_copy(update=parts), ()
     found, notes = entrypoints.choose(tree)
     return (base.model_copy(update={"evaluate": found}) if found else None), notes
+
+
+def _check_crossing(table: EvaluationTable) -> None:
+    """Only inert data crosses, and only rows that can be told apart can be withheld. Raises UsageError."""
+    code = next((name for name in table.outputs if name.lower().endswith(crossing.CODE_SUFFIXES)), None)
+    if code is not None:
+        raise UsageError(
+            f"[evaluation] outputs: {code} is a format that runs code when it is read",
+            'let predict write .npz, .csv or .jsonl, e.g. outputs = ["predictions.npz"]',
+        )
+    odd = next((name for name in (*table.outputs, *table.labels[:1]) if not rows.supported(name)), None)
+    if table.withhold is not None and odd is not None:
+        raise UsageError(
+            f"[evaluation] withhold: rows of {odd} cannot be told apart",
+            f"outputs and labels need a form with one row per item: {', '.join(rows.SUFFIXES)}",
+        )
+
+
+def sealed(resolved: Resolved, workspace: Workspace, commit: str) -> dict[str, str]:
+    """Path in the tree → host file of the folder `sealed`. Raises UsageError where it replaces nothing or is within sight."""
+    given = resolved.task_file.evaluation.sealed
+    if given is None:
+        return {}
+    folder = Path(resolved.config.task).parent if resolved.config.task else Path.cwd()
+    root, hint = (folder / given).resolve(), "sealed = a folder outside the repository with files at their paths in it"
+    if not root.is_dir():
+        raise UsageError(f"[evaluation] sealed: there is no folder {root}", hint)
+    if root.is_relative_to(workspace.repository.resolve()):
+        raise UsageError(f"[evaluation] sealed: {root} lies in the repository, where candidates see it", hint)
+    files = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
+    tree, missing = workspace.tree(commit), []
+    for name in files:
+        if name not in tree and not outside(name, mounts(resolved), workspace.repository).is_file():
+            missing.append(name)
+    if missing or not files:
+        what = f"{missing[0]} replaces nothing" if missing else "the folder holds no files"
+        raise UsageError(f"[evaluation] sealed: {what}", hint)
+    return {name: str(path) for name, path in files.items()}
 
 
 def last_commit(repository: Path) -> str | None:

@@ -268,6 +268,19 @@ class SeedPlace(Record):
     key: str | None = None
 
 
+class OutputForm(Record):
+    """What a valid prediction file is; absent fields are not checked."""
+
+    ids: Literal["unique"] | None = None
+    """Every item exactly once."""
+    probabilities: Literal["simplex"] | None = None
+    """Rows are not negative and add up to one."""
+    finite: bool | None = None
+    """No NaN, no infinity."""
+    shape: Literal["rows"] | None = None
+    """As many rows as there are labels."""
+
+
 class Commands(Record):
     """How the repository is measured: `evaluate`, or `predict` and `score`."""
 
@@ -287,6 +300,10 @@ class Commands(Record):
     """How test inputs may be used: each row on its own, all together and order-free, or past rows only."""
     redraws: bool = False
     """Each seed draws its own scored rows: seeds alone cover their noise."""
+    withhold: float | None = None
+    """Share of the labels' rows that search is not scored on and that claims stand on."""
+    form: OutputForm | None = None
+    """What the outputs that cross must be."""
 
     @property
     def sealed(self) -> bool:
@@ -341,6 +358,8 @@ class Environment(Record):
     mounts: tuple[Mount, ...] = ()
     """Data outside the repository and git-ignored data, read-only."""
     repairs: tuple[Repair, ...] = ()
+    sealed: Mapping[str, str] = {}
+    """Path in the tree → file of the host that replaces it at the confirmation, absolute."""
     threads: int = 1
     """OMP_NUM_THREADS and its like, the same in every arm."""
     notes: tuple[str, ...] = ()
@@ -365,6 +384,8 @@ class Measurement(Record):
     """Last 2,000 characters of output, kept for failures only."""
     progress: tuple[float, ...] = ()
     """The declared progress number, in the order it was printed."""
+    also: Mapping[str, Mapping[str, float]] = {}
+    """Where rows are withheld, the values of the same run on other rows: "visible", "whole"."""
     arm: str = ""
     """Set where the same commit is measured in a modified setting (controls, probes)."""
     protocol: str = ""
@@ -374,6 +395,11 @@ class Measurement(Record):
     def ok(self) -> bool:
         """Did it deliver every metric?"""
         return self.failure is None
+
+    @property
+    def whole(self) -> Mapping[str, float]:
+        """The values over all rows, which the paper's numbers are compared with."""
+        return self.also.get("whole", self.values)
 
 
 class Baseline(Record):

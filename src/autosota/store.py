@@ -46,7 +46,7 @@ FILES: dict[type[Record], str] = {
 }
 CONFIG, IDEAS, MEASUREMENTS, EXPERIMENTS = "run.toml", "06-ideas.jsonl", "measurements.jsonl", "07-experiments.jsonl"
 PROTOCOL, PATCH, NOTES, USAGE, SECRET = "protocol.toml", "best.patch", "notes.md", "usage.jsonl", "secret"
-ATTEMPTS, ITEMS, PREDICTIONS = "attempts.jsonl", "items", "predictions"
+ATTEMPTS, ITEMS, PREDICTIONS, WITHHELD = "attempts.jsonl", "items", "predictions", "withheld.key"
 HISTORY, VAULT, OPTIMIZED, RESOURCES, PROMPTS = "history.git", "vault", "optimized", "resources", "prompts"
 _KEPT = 64 * 2**20
 FIRST = "0" * 64
@@ -308,6 +308,13 @@ class Store:
         finally:
             os.close(handle)
         return False
+
+    def withheld_key(self) -> bytes:
+        """What decides which rows are withheld; kept, so that a verification with seeds of its own withholds the same rows."""
+        path = self.folder / WITHHELD
+        if not path.exists():
+            self.write(WITHHELD, digest(f"withheld|{self.secret().hex()}") + "\n").chmod(0o600)
+        return bytes.fromhex(path.read_text().strip())
 
     def secret(self) -> bytes:
         """32 random bytes that seeds are drawn from, made once, readable by the owner only; stored before first use."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from autosota.errors import UsageError
-from autosota.records import Constraint, MetricSpec
+from autosota.records import Constraint, MetricSpec, OutputForm
 
 FILE_NAME = "autosota.toml"
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -52,15 +52,22 @@ class EvaluationTable(_Table):
     progress: str | None = None
     """NAME:min or NAME:max of a number printed as training goes on; a candidate far behind in it is ended early."""
     access: Literal["row", "set", "stream"] = "set"
-    """How test inputs may be used: `row` each on its own, `set` all together, order-free, `stream` past only. Recorded."""
+    """How test inputs may be used: `row` each on its own, `set` all together, order-free, `stream` past only. Probes hold it."""
     sealed: str | None = None
-    """A folder with files that replace those of the same relative path at the confirmation. Refused: not in this version."""
+    """A folder outside the repository: its files replace those of the same relative path in both arms at the confirmation."""
     withhold: float | None = Field(default=None, gt=0, lt=1)
-    """Part of the labeled rows that search is not scored on. Refused: not in this version."""
+    """Share of the labeled rows that search is not scored on and claims stand on, chosen by a secret. With `predict`."""
+    redraws: bool = False
+    """Each seed draws its own scored rows (a simulation, a split by seed), so that fresh seeds cover their luck."""
     seed: str | None = None
     """Where the seed is set if the command has no {seed}: an option ("--seed") or "file:key"."""
     schema_: SchemaTable | None = Field(default=None, alias="schema")
-    """What a valid prediction file is. Not applied in this version."""
+    """What a valid prediction file is; one that is none is not scored."""
+
+    @property
+    def form(self) -> OutputForm | None:
+        """The schema as a record."""
+        return OutputForm(**self.schema_.model_dump()) if self.schema_ is not None else None
 
     @field_validator("outputs", "labels", "metrics", "items")
     @classmethod
@@ -72,7 +79,7 @@ class EvaluationTable(_Table):
 
 
 class SchemaTable(_Table):
-    """[evaluation.schema]: what a valid prediction file is."""
+    """[evaluation.schema]: what a valid prediction file is. With `predict`."""
 
     ids: Literal["unique"] | None = None
     """Every item exactly once."""
@@ -204,11 +211,16 @@ def _check(path: Path, task: TaskFile) -> None:
             f"{path}: [evaluation] has `predict` but no `outputs`",
             'name the files that cross, e.g. outputs = ["predictions.npz"]',
         )
-    for key in ("sealed", "withhold"):
-        if getattr(evaluation, key) is not None:
+    for key, given in (("withhold", evaluation.withhold), ("schema", evaluation.schema_)):
+        if given is not None and not (evaluation.predict and evaluation.labels):
             raise UsageError(
-                f"{path}: [evaluation] {key}: this version does not have it", "remove the key; claims then stand on all test rows"
+                f"{path}: [evaluation] {key} needs `predict`, `score`, `outputs` and `labels`",
+                "`autosota split` proposes the two commands for one; or give fresh rows with `sealed`",
             )
+    if evaluation.withhold is not None and evaluation.sealed is not None:
+        raise UsageError(
+            f"{path}: [evaluation] has both `sealed` and `withhold`", "keep one: claims stand on the sealed or the withheld rows"
+        )
     for name in (*evaluation.outputs, *evaluation.labels, evaluation.metrics, evaluation.items):
         if name is not None and (name.startswith(("/", "..")) or name == "."):
             raise UsageError(f"{path}: [evaluation] names {name!r}", 'files are named by relative paths, e.g. "data/file.csv"')

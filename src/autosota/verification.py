@@ -302,8 +302,7 @@ def _verdict(
 ) -> Result:
     broken = _broken(found)
     if not broken and not records_only:
-        tries = claim.experiments.total if "selected-on-test" in claim.labels else 0
-        return audit.judge(parts, case, workspace, str(patch), command="verify", tries=tries)
+        return audit.judge(parts, case, workspace, str(patch), command="verify", tries=claim.experiments.total)
     violations = tuple(
         Violation(
             red_line="R2", rule="record-differs", action="reject", evidence=f"{check.name}: {check.detail}",

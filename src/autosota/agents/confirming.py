@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from autosota import statistics
+from autosota.agents.grading import visible
 from autosota.agents.supervisor import Confirmation, Supervisor
-from autosota.evaluation import Evaluation
+from autosota.evaluation import VISIBLE, Evaluation
+from autosota.exports import AS_IS, Swap
 from autosota.ports import Engine
 from autosota.progress import Progress
-from autosota.records import Case, Experiment, Measurement, Verdict
+from autosota.records import Case, Experiment, Gain, Measurement, Verdict
 from autosota.seeds import Seeds
 from autosota.store import Store
 
@@ -73,11 +75,34 @@ class Confirming:
         attempt = self.store.attempt(commit)
         seeds = plan.draw("confirm", statistics.LOOKS[-1], f"{self.protocol}|{attempt}")
         self.progress.note(f"attempt {attempt} at a confirmation")
-        return self.supervisor.confirm(
+        confirmation = self.supervisor.confirm(
             commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
             verdict=verdict, items=self.evaluation.items, searched=searched, tries=tries, accepted=accepted,
             fits=self._fits, pairs_at_once=max(1, self.engine.workers // 2),
         )  # fmt: skip
+        return confirmation.model_copy(update={"gain_visible": self._visible(confirmation, commit, attempt)})
+
+    def _visible(self, confirmation: Confirmation, commit: str, attempt: int) -> Gain | None:
+        """The gain on the rows that search saw, where the claim stands on others: a reader sees how much of it was tuning.
+
+        With withheld rows it comes with the same runs; with sealed ones it takes runs of its own, as many as the first look.
+        """
+        before, after, spec = confirmation.baseline, confirmation.best, self.case.rubric.primary
+        if confirmation.gain is None or not all(run.ok for run in (*before, *after)):
+            return None
+        if self.case.environment.sealed:
+            seeds = [run.seed for run in before[: statistics.LOOKS[0]]]
+            if not self._fits(2 * len(seeds)):
+                return None
+            jobs = [(arm, seed) for seed in seeds for arm in (self.case.environment.commit, commit)]
+            runs = self._submit(jobs, VISIBLE)
+            before, after = tuple(runs[::2]), tuple(runs[1::2])
+            values = [(run.values, other.values) for run, other in zip(before, after, strict=True) if run.ok and other.ok]
+        else:
+            pairs = zip(before, after, strict=True)
+            values = [(run.also.get("visible", {}), other.also.get("visible", {})) for run, other in pairs]
+        complete = [(b, c) for b, c in values if spec.name in b and spec.name in c]
+        return visible([b for b, _ in complete], [c for _, c in complete], spec, attempt) if complete else None
 
     def _fits(self, runs: int) -> bool:
         """Is there time for so many more evaluations, each as long as the baseline's?"""
@@ -86,9 +111,9 @@ class Confirming:
         seconds = self.case.baseline.seconds if self.case.baseline else 0.0
         return time.monotonic() + seconds * math.ceil(runs / self.engine.workers) <= self.deadline
 
-    def _submit(self, jobs: Sequence[tuple[str, int]]) -> list[Measurement]:
+    def _submit(self, jobs: Sequence[tuple[str, int]], swap: Swap = AS_IS) -> list[Measurement]:
         def job(commit: str, seed: int) -> Callable[[], tuple[Measurement, ...]]:
-            return lambda: (self.evaluation.measure(commit, seed, "confirm"),)
+            return lambda: (self.evaluation.measure(commit, seed, "confirm", swap=swap),)
 
         pending = [self.engine.submit(job(commit, seed)) for commit, seed in jobs]
         found = []

@@ -136,8 +136,13 @@ class Grading:
 
     def rows(self, arms: Arms) -> Rows:
         """The noise of the test rows as far as these pairs show it."""
-        level = crossed.paid(self.tries if self.searched else 1, statistics.share(self.attempt))
-        return Rows(self._noise(arms), level, self.searched)
+        level = crossed.paid(self._chosen_from(), statistics.share(self.attempt))
+        return Rows(self._noise(arms), level, self.searched and not self.fresh)
+
+    @property
+    def fresh(self) -> bool:
+        """Do claims stand on rows that search was never scored on?"""
+        return bool(self.case.environment.sealed) or self.case.environment.commands.withhold is not None
 
     def _noise(self, arms: Arms) -> ItemNoise | None:
         commands, spec = self.case.environment.commands, self.spec
@@ -256,7 +261,7 @@ class Grading:
         return statistics.sign_flip_p([after[name] - before[name] for name in sorted(before)])
 
     def _chosen_from(self) -> int:
-        return max(1, self.tries) if self.searched else 1
+        return max(1, self.tries) if self.searched and not self.fresh else 1
 
     def _promising(self, gains: Sequence[float]) -> bool:
         return len(gains) > 1 and (statistics.constant(gains) or statistics.paired_p(gains) <= guards.LEVEL)
@@ -264,7 +269,7 @@ class Grading:
     def _labels(self, arms: Arms) -> tuple[str, ...]:
         labels = []
         baseline = self.case.baseline
-        if self.searched and not self.case.environment.commands.sealed:
+        if self.searched and not self.fresh:
             labels.append("selected-on-test")
         if baseline is not None and baseline.reproduced == "no":
             labels.append("baseline-differs")
@@ -290,6 +295,12 @@ class Grading:
 def settled(violations: Sequence[Violation]) -> tuple[Violation, ...]:
     """Reviews that a person has accepted stay on record as notes. A rejection is not for anybody to accept."""
     return tuple(v.model_copy(update={"action": "note"}) if v.action == "review" else v for v in violations)
+
+
+def visible(before: Sequence[Mapping[str, float]], after: Sequence[Mapping[str, float]], spec: MetricSpec, attempt: int) -> Gain:
+    """The gain on the rows that search saw, over seeds alone. Values of both arms, in the order of their seeds."""
+    gains = [spec.gain(b[spec.name], c[spec.name]) for b, c in zip(before, after, strict=True)]
+    return gain_of(gains, statistics.mean([values[spec.name] for values in before]), attempt)
 
 
 def over_seeds(gains: Sequence[float]) -> tuple[float, float, float]:

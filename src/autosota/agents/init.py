@@ -108,10 +108,11 @@ class Init:
             make_evaluation,
         )
         work = self._begin(setting)
+        sealed = preparation.sealed(resolved, workspace, work.commit)
         self._build(work, setting)
         work, attempt = self._repaired(work, self._attempt(work, setting), setting)
         preparation.check_metrics(setting.metrics, attempt.execution.stdout, attempt.file)
-        environment = self._settled(work, attempt, setting)
+        environment = self._settled(work, attempt, setting).model_copy(update={"sealed": sealed})
         self._printed[_key(environment)] = _names(attempt, environment)
         return environment
 
@@ -307,6 +308,7 @@ class Init:
                 "run the evaluation command by hand; name other metrics with --metric or another command with --eval",
             )
         values = {spec.name: [measurement.values[spec.name] for measurement in good] for spec in rubric.metrics}
+        whole = {spec.name: [measurement.whole[spec.name] for measurement in good] for spec in rubric.metrics}
         primary = values[rubric.primary.name]
         deterministic = len(good) > 1 and constant(primary)
         return Baseline(
@@ -315,9 +317,9 @@ class Init:
             noise={name: deviation(found) if len(found) > 1 else 0.0 for name, found in values.items()},
             seconds=median(measurement.seconds for measurement in good),
             cpu_seconds=median(measurement.cpu_seconds for measurement in good),
-            reproduced=_reproduced(rubric, values, environment),
+            reproduced=_reproduced(rubric, whole, environment),
             deterministic=deterministic,
-            notes=_baseline_notes(environment, rubric, measurements, values, deterministic),
+            notes=_baseline_notes(environment, rubric, measurements, whole, deterministic),
         )
 
     def checks(
@@ -327,7 +329,7 @@ class Init:
         runs = [item.ok for item in baseline.measurements]
         decided = {"environment": True, "evaluation-runs": any(runs), "seeds-complete": all(runs)}
         for spec in rubric.metrics:
-            values = [item.values[spec.name] for item in baseline.measurements if item.ok]
+            values = [item.whole[spec.name] for item in baseline.measurements if item.ok]
             decided[f"metric:{spec.name}"] = bool(values) and (spec.reported is None or compare(spec, values)[0])
         reached = set(environment.zones.reached)
         for leaf in rubrics.leaves(rubric.tree):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
-from autosota import redlines, statistics
+from autosota import crossing, redlines, statistics
 from autosota.agents.grading import Arms, Grading, Items, over_seeds
 from autosota.agents.grading import Confirmation as Confirmation
 from autosota.agents.grading import gain_of as gain_of
@@ -138,10 +138,24 @@ def failures(candidate: Sequence[Measurement]) -> Violation | None:
         return None
     every = len(failed) == len(candidate)
     evidence = f"{len(failed)} of {len(candidate)} runs failed, first with seed {failed[0].seed}: {failed[0].failure}"
+    form = next((words for words in map(_form, failed) if words), None)
+    if form is not None:
+        return Violation(
+            red_line=form[0], rule=form[1], action="reject", evidence=evidence,  # type: ignore[arg-type]
+            fix="write the outputs as plain arrays or tables, one valid row per item",
+        )  # fmt: skip
     return Violation(
         red_line=None, rule="does-not-run" if every else "unstable", action="reject", evidence=evidence,
         fix="the evaluation command must deliver every metric with every seed",
     )  # fmt: skip
+
+
+def _form(measurement: Measurement) -> tuple[str, str] | None:
+    """Red line and rule of a failure that lies in the form of the outputs."""
+    failure = measurement.failure or ""
+    if failure.startswith(crossing.PICKLED):
+        return "R2", "pickled-output"
+    return ("R3", "schema-breach") if failure.startswith(crossing.BREACH) else None
 
 
 def _measure(baseline: str, candidate: str, seeds: Iterator[int], submit: Submit, arms: Arms) -> Violation | None:
