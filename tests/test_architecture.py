@@ -17,7 +17,7 @@ LEVELS = (
     ("config", "redlines", "search", "skills", "levers", "knobs", "workspace", "store", "ask", "failures", "assets", "paper",
      "metrics", "zones", "protocol", "statistics", "environments", "items", "candidates", "archives", "repositories", "rubrics",
      "entrypoints", "survey", "progress", "seeds", "crossed", "rows", "crossing",
-     "withholding", "derived", "harvest", "signing"),
+     "withholding", "sealing", "derived", "harvest", "signing"),
     ("evaluation", "exports", "vault", "separation", "commands", "preparation", "draft"),
     ("agents", "session", "leash"),
     ("conclusion", "pipeline", "bundle", "report", "views", "fleet"),

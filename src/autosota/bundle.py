@@ -28,7 +28,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 PREDICATE = "urn:autosota:claim:1"
 RECORDS = (
     store.CONFIG, store.FILES[Task], store.FILES[Rubric], store.FILES[Environment], store.FILES[Baseline], store.FILES[Result],
-    store.PROTOCOL, store.MEASUREMENTS, store.ATTEMPTS, store.PATCH,
+    store.PROTOCOL, store.MEASUREMENTS, store.ATTEMPTS, store.PATCH, store.WITHHELD,
 )  # fmt: skip
 """Files of the run directory that travel under their own names."""
 _LARGEST = 512 * 2**20

@@ -25,7 +25,7 @@ from autosota.evaluation import Evaluation
 from autosota.formats import duration
 from autosota.ports import Engine, Executor, Search
 from autosota.progress import Progress
-from autosota.protocol import Protocol
+from autosota.protocol import Protocol, Spending
 from autosota.records import (
     Analysis,
     Baseline,
@@ -296,7 +296,8 @@ def lock(parts: Parts, environment: Environment, rubric: Rubric, workspace: Work
         environment, rubric, workspace.tree(environment.commit), limits=config.limits, sandbox=parts.executor.name,
         isolated=parts.executor.isolated, noise=config.seeds, search=_SEARCH_SEEDS[-1],
         data=data_digests(environment, workspace.repository), constraints=parts.resolved.task_file.constraint,
-        secret=hashlib.sha256(store.secret()).hexdigest(), withhold=parts.resolved.task_file.evaluation.withhold,
+        secret=hashlib.sha256(store.secret()).hexdigest(), withheld=hashlib.sha256(store.withheld_key()).hexdigest() if environment.commands.withhold else "",
+        budget=Spending(trials=config.trials, seconds=config.time, usd=config.cost),
     )  # fmt: skip
     path = store.folder / PROTOCOL
     if not path.exists():
@@ -304,7 +305,8 @@ def lock(parts: Parts, environment: Environment, rubric: Rubric, workspace: Work
         return fresh.digest()
     kept = Protocol.load(path)
     if kept.digest() != fresh.digest():
-        before, after = kept.model_dump(), fresh.model_dump()
+        unhashed = {"budget", "sign_off"}
+        before, after = kept.model_dump(exclude=unhashed), fresh.model_dump(exclude=unhashed)
         changed = ", ".join(name for name in before if before[name] != after[name])
         raise UsageError(f"the protocol of {store.folder} no longer holds: {changed} changed since it was locked",
                          "restore what changed, or start a new run with another --out")  # fmt: skip

@@ -13,20 +13,26 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from autosota import statistics, syntax
+from autosota import crossed, sealing, statistics, syntax
 from autosota.errors import UsageError
 from autosota.ports import Limits
 from autosota.records import Commands, Constraint, Environment, MetricSpec, Record, Rubric
 
 FILE_NAME = "protocol.toml"
+_READABLE = 160
 _HEAD = """\
 # Protocol lock: what every evaluation of this run stands on, in both arms.
-# The digest of this content stands in every line of the ledger; a changed protocol is another protocol.
+# The digest of this content stands in every line of the ledger; a changed protocol is another protocol. To correct it, change
+# the task file (metrics, margins, protected, free, constraints, limits) and start a new run. To sign it off, add a table
+#   [sign_off]
+#   who = "..."
+#   note = "..."
+# at the end; it is no part of the digest.
 """
 
 
-class SeedPlan(Record):
-    """How seeds are drawn; the secret itself stays with the host."""
+class Seeding(Record):
+    """How seeds are drawn and what claims over them spend; the secret itself stays with the host."""
 
     noise: int
     """Baseline repeats for the noise floor."""
@@ -34,6 +40,8 @@ class SeedPlan(Record):
     """Seeds that search compares candidates on."""
     looks: tuple[int, ...] = statistics.LOOKS
     levels: tuple[float, ...] = statistics.LEVELS
+    items: float = crossed.LEVEL
+    """One-sided level of the bound over items, before it is divided by what a candidate was chosen from."""
     secret: str = ""
     """sha256 of the run's secret, stored before the first seed is drawn."""
 
@@ -49,23 +57,44 @@ class Bounds(Record):
     threads: int = 1
 
 
+class Spending(Record):
+    """What the search could spend when the protocol was locked; it may grow and is no part of the digest."""
+
+    trials: int | None = None
+    seconds: float | None = None
+    usd: float | None = None
+
+
+class SignOff(Record):
+    """A person's word on the protocol, written into the file by hand; no part of the digest."""
+
+    who: str
+    when: str = ""
+    note: str = ""
+
+
 class Protocol(Record):
     """One task's protocol. File protocol.toml."""
 
-    version: int = 1
+    version: int = 2
     baseline: str
     """Host-side commit that is measured as the baseline."""
     metrics: tuple[MetricSpec, ...]
     """Primary first, with directions, margins, floors and ceilings."""
+    aggregation: str = "mean over seeds, paired by seed"
     commands: Commands
     protected: Mapping[str, str] = {}
     """Protected file → sha256."""
     symbols: Mapping[str, Mapping[str, str]] = {}
     """Mixed file → protected symbol → sha256 of its normalized form; "absent" where the file has none of that name."""
+    values: Mapping[str, Mapping[str, str]] = {}
+    """Mixed file → protected symbol → its text, where it is short: defaults, split arguments, generating parameters."""
+    packages: Mapping[str, str] = {}
+    """Installed distribution → version: what the evaluation can import."""
     data: Mapping[str, str] = {}
     """Data outside the repository's history → sha256."""
     constraints: tuple[Constraint, ...] = ()
-    seeds: SeedPlan
+    seeds: Seeding
     limits: Bounds
     sandbox: str
     isolated: bool
@@ -74,12 +103,15 @@ class Protocol(Record):
     sealed_rows: str | None = None
     """sha256 over the files that replace others at confirmation."""
     withhold: float | None = None
+    withheld: str | None = None
+    """sha256 of the key that chooses the withheld rows."""
+    budget: Spending = Spending()
+    sign_off: SignOff | None = None
 
     def digest(self) -> str:
-        """sha256 of the canonical form: JSON with sorted keys, without absent values."""
-        text = json.dumps(
-            self.model_dump(mode="json", exclude_none=True), sort_keys=True, separators=(",", ":"), ensure_ascii=True
-        )
+        """sha256 of the canonical form: JSON with sorted keys, without absent values, the search's budget and the sign-off."""
+        content = self.model_dump(mode="json", exclude_none=True, exclude={"budget", "sign_off"})
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_toml(self) -> str:
@@ -118,7 +150,8 @@ class Protocol(Record):
         data: Mapping[str, str] | None = None,
         constraints: Sequence[Constraint] = (),
         secret: str = "",
-        withhold: float | None = None,
+        withheld: str = "",
+        budget: Spending | None = None,
     ) -> Protocol:
         """Fix the protocol of an environment. `tree`: the baseline's files; `data`: path → sha256 of what git does not hold."""
         zones = environment.zones
@@ -126,7 +159,9 @@ class Protocol(Record):
         symbols = {
             path: {name: form_digest(path, tree.get(path), name) for name in names} for path, names in zones.symbols.items()
         }
-        plan = SeedPlan(
+        texts = {path: _texts(path, tree.get(path), names) for path, names in zones.symbols.items()}
+        commands = environment.commands
+        plan = Seeding(
             noise=noise, search=search, looks=tuple(looks), levels=statistics.LEVELS[: len(looks)], secret=secret,
         )  # fmt: skip
         bounds = Bounds(
@@ -135,9 +170,13 @@ class Protocol(Record):
         )  # fmt: skip
         fixed = tuple(dict.fromkeys((*rubric.constraints, *constraints)))
         return Protocol(
-            baseline=environment.commit, metrics=rubric.metrics, commands=environment.commands, protected=files, symbols=symbols,
+            baseline=environment.commit, metrics=rubric.metrics, commands=commands, protected=files, symbols=symbols,
+            values={path: found for path, found in texts.items() if found},
+            packages={package.name: package.version for package in environment.recipe.packages},
             data=dict(data or {}), constraints=fixed, seeds=plan, limits=bounds,
-            sandbox=sandbox, isolated=isolated, environment=environment.recipe.digest, withhold=withhold,
+            sandbox=sandbox, isolated=isolated, environment=environment.recipe.digest, sealed_rows=_sealed(environment.sealed),
+            withhold=commands.withhold, withheld=withheld if commands.withhold is not None else None,
+            budget=budget or Spending(),
         )  # fmt: skip
 
     @staticmethod
@@ -154,3 +193,24 @@ def form_digest(path: str, content: bytes | None, symbol: str) -> str:
     module = syntax.module(path, content)
     form = syntax.form(module, symbol) if module is not None else syntax.setting(path, content, symbol)
     return hashlib.sha256(form.encode()).hexdigest() if form is not None else "absent"
+
+
+def _texts(path: str, content: bytes | None, names: Sequence[str]) -> dict[str, str]:
+    """The protected symbols of a file that are short enough to read, as source text."""
+    module, found = syntax.module(path, content), {}
+    for name in names:
+        form = syntax.form(module, name) if module is not None else syntax.setting(path, content, name)
+        text = syntax.unparsed(form) if module is not None and form is not None else form
+        if text is not None and len(text) <= _READABLE and "\n" not in text:
+            found[name] = text
+    return found
+
+
+def _sealed(files: Mapping[str, str]) -> str | None:
+    """sha256 over the sealed files' names and contents."""
+    if not files:
+        return None
+    whole = hashlib.sha256()
+    for name, content in sorted(sealing.contents(files).items()):
+        whole.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return whole.hexdigest()

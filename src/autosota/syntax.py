@@ -347,6 +347,27 @@ def form(source: Module, symbol: str) -> str | None:
     return "\n".join(sorted(found)) or None
 
 
+def unparsed(form: str) -> str | None:
+    """Source text of a normalized form; None where it is no expression or statement that can be written out."""
+    try:
+        node = _rebuilt(ast.parse(form, mode="eval").body)
+        return ast.unparse(ast.fix_missing_locations(node)) if isinstance(node, ast.AST) else None
+    except (SyntaxError, ValueError, TypeError, AttributeError, RecursionError, MemoryError):
+        return None
+
+
+def _rebuilt(node: ast.expr) -> object:
+    """The value that a dumped node stands for, without evaluating anything."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        kind = getattr(ast, node.func.id)
+        if not (isinstance(kind, type) and issubclass(kind, ast.AST)):
+            raise ValueError(f"no node: {node.func.id}")
+        return kind(**{word.arg: _rebuilt(word.value) for word in node.keywords if word.arg})
+    if isinstance(node, ast.List):
+        return [_rebuilt(item) for item in node.elts]
+    return ast.literal_eval(node)
+
+
 def setting(path: str, data: bytes | None, key: str) -> str | None:
     """A key of a configuration file as text, None where it is not there."""
     values = settings(path, data) if data is not None else {}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from pathlib import Path
 
-from autosota import withholding
+from autosota import sealing, withholding
 from autosota.errors import UsageError
 from autosota.exports import Swap, outside
 from autosota.records import Change, Environment
@@ -65,13 +63,4 @@ class Vault:
 
     def sealed(self) -> dict[str, bytes]:
         """The sealed files: path in the tree → content. Raises UsageError where one is gone."""
-        return contents(self._environment.sealed)
-
-
-def contents(files: Mapping[str, str]) -> dict[str, bytes]:
-    """Name → content of host files. Raises UsageError where one is gone."""
-    try:
-        return {name: Path(path).read_bytes() for name, path in files.items()}
-    except OSError as error:
-        words = f"the sealed file {error.filename} cannot be read: {error.strerror}"
-        raise UsageError(words, "restore the sealed folder") from None
+        return sealing.contents(self._environment.sealed)

@@ -103,6 +103,8 @@ def _restored(parts: pipeline.Parts, source: Store, repository: Path | None) -> 
         shutil.rmtree(draft, ignore_errors=True)
         shutil.copytree(history, draft)
         draft.rename(own)
+    if (source.folder / store.WITHHELD).is_file():
+        parts.store.write(store.WITHHELD, (source.folder / store.WITHHELD).read_text(encoding="ascii"))
     task, environment = source.task(), source.environment()
     if task is None or environment is None:
         raise UsageError(f"{source.folder} is incomplete: its task or environment is missing", "verify the run directory itself")
