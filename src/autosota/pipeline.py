@@ -292,11 +292,13 @@ def task_file(parts: Parts) -> str:
 def lock(parts: Parts, environment: Environment, rubric: Rubric, workspace: Workspace) -> str:
     """Write the protocol lock before the first recorded evaluation, or check it on resume. Returns its digest."""
     config, store = parts.resolved.config, parts.store
+    withholds = environment.commands.withhold is not None
+    withheld = hashlib.sha256(store.withheld_key()).hexdigest() if withholds else ""
     fresh = Protocol.lock(
         environment, rubric, workspace.tree(environment.commit), limits=config.limits, sandbox=parts.executor.name,
         isolated=parts.executor.isolated, noise=config.seeds, search=_SEARCH_SEEDS[-1],
         data=data_digests(environment, workspace.repository), constraints=parts.resolved.task_file.constraint,
-        secret=hashlib.sha256(store.secret()).hexdigest(), withheld=hashlib.sha256(store.withheld_key()).hexdigest() if environment.commands.withhold else "",
+        secret=hashlib.sha256(store.secret()).hexdigest(), withheld=withheld,
         budget=Spending(trials=config.trials, seconds=config.time, usd=config.cost),
     )  # fmt: skip
     path = store.folder / PROTOCOL
