@@ -18,6 +18,7 @@ from autosota.errors import MachineError
 from autosota.ports import Command, Execution, Executor, Limits, Tree
 from autosota.records import Mount, Recipe
 from autosota.sandboxes.bubblewrap import BubblewrapExecutor
+from autosota.sandboxes.docker import DockerExecutor
 from autosota.sandboxes.landlock import LandlockExecutor
 from autosota.sandboxes.local import LocalExecutor
 
@@ -26,6 +27,8 @@ MAKERS: dict[str, Callable[[Path], Executor]] = {
     "bubblewrap-mapped": lambda scratch: BubblewrapExecutor(scratch, drop=False),
     "bubblewrap-no-groups": lambda scratch: BubblewrapExecutor(scratch, groups=False),
     "bubblewrap-copies": lambda scratch: BubblewrapExecutor(scratch, overlays=False),
+    "docker": DockerExecutor,
+    "docker-copies": lambda scratch: DockerExecutor(scratch, overlays=False),
     "landlock": LandlockExecutor,
     "landlock-no-groups": lambda scratch: LandlockExecutor(scratch, groups=False),
     "landlock-plain": lambda scratch: LandlockExecutor(scratch, namespaces=False),
@@ -45,7 +48,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scope="module",
     params=[
         # The weaker ways of each sandbox are what other machines have; together they take minutes.
-        pytest.param(name, marks=[pytest.mark.slow] if "-" in name else [])
+        pytest.param(name, marks=[pytest.mark.live] if "docker" in name else [pytest.mark.slow] if "-" in name else [])
         for name in MAKERS
     ],
 )
@@ -232,7 +235,7 @@ def test_read_only_paths_stay_as_the_base_has_them(executor: Executor, base: Pat
 
 
 def test_a_protected_modules_bytecode_cache_is_not_believed(isolated: Executor, base: Path) -> None:
-    if isolated.name != "bubblewrap":
+    if isolated.name not in ("bubblewrap", "docker"):
         pytest.skip(f"{isolated.name} has no mounts to hide a folder with")
     poison = python(
         "import py_compile, os, importlib.util\n"

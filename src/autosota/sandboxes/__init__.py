@@ -1,7 +1,8 @@
 """Where untrusted commands run: executors behind the port of that name, best first.
 
 bubblewrap shows the tree through overlays in its own namespaces; landlock takes rights away from a process on a copy; local
-isolates nothing. All hold commands to the same limits (`limits.py`) and leave no process behind.
+isolates nothing; docker asks a container engine, and is used only when named. All hold commands to the same limits
+(`limits.py`) and leave no process behind.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from pathlib import Path
 from autosota.errors import MachineError, UsageError
 from autosota.ports import Executor
 from autosota.sandboxes.bubblewrap import BubblewrapExecutor
+from autosota.sandboxes.docker import DockerExecutor
 from autosota.sandboxes.landlock import LandlockExecutor
 from autosota.sandboxes.limits import interrupt, resume
 from autosota.sandboxes.local import LocalExecutor
 
 __all__ = ["Capability", "capabilities", "executors", "interrupt", "open_executor", "resume"]
-_Maker = type[BubblewrapExecutor] | type[LandlockExecutor] | type[LocalExecutor]
+_Maker = type[BubblewrapExecutor] | type[LandlockExecutor] | type[LocalExecutor] | type[DockerExecutor]
 _MAKERS: Mapping[str, _Maker] = {"bubblewrap": BubblewrapExecutor, "landlock": LandlockExecutor, "local": LocalExecutor}
 """Best first."""
+_NAMED: Mapping[str, _Maker] = {"docker": DockerExecutor}
+"""Never chosen by themselves."""
 _ALWAYS_HARD = ("time", "cpu", "output")
 _HARD_IN_GROUPS = ("memory", "processes")
 _SOFT = ("disk",)
@@ -56,13 +60,16 @@ def executors(scratch: Path) -> list[Executor]:
 
 def open_executor(name: str | None, scratch: Path) -> Executor:
     """The executor of that name, or the best where it is None. Ends processes that killed runs left in `scratch`.
+    `docker:IMAGE` names the image whose system is shown instead of this machine's.
 
     Raises UsageError for an unknown name and MachineError for one that does not start here, each with a hint.
     """
     if name is not None:
-        if name not in _MAKERS:
-            raise UsageError(f"unknown sandbox: {name!r}", f"choose one of {', '.join(_MAKERS)}")
-        return _MAKERS[name](scratch)
+        kind, _, image = name.partition(":")
+        known = {**_MAKERS, **_NAMED}
+        if kind not in known or (image and kind != "docker"):
+            raise UsageError(f"unknown sandbox: {name!r}", f"choose one of {', '.join(known)}, docker:IMAGE")
+        return DockerExecutor(scratch, image=image or None) if kind == "docker" else known[kind](scratch)
     for make in _MAKERS.values():
         try:
             return make(scratch)
@@ -73,7 +80,7 @@ def open_executor(name: str | None, scratch: Path) -> Executor:
 
 def capabilities(scratch: Path) -> list[Capability]:
     """What each executor can do here, or why it cannot, best first."""
-    return [_capability(name, make, scratch) for name, make in _MAKERS.items()]
+    return [_capability(name, make, scratch) for name, make in {**_MAKERS, **_NAMED}.items()]
 
 
 def _capability(name: str, make: _Maker, scratch: Path) -> Capability:

@@ -57,6 +57,9 @@ class Started:
     """Folders whose size counts against `Limits.disk`."""
     report: Callable[[], Usage | None] = lambda: None
     """Asked once all is over: what the tree used in total, from a better source than the gauge; None: there is none."""
+    done: int | None = None
+    """A descriptor, closed by the supervisor, that becomes readable when the tree has ended and its output was delivered;
+    None: a pid descriptor of `pid`."""
 
 
 @dataclass
@@ -130,7 +133,7 @@ class _Watch:
         self.next_disk = self.begun + 2 * _FIRST_LOOK
         self.buffer = memoryview(bytearray(_CHUNK))
         self.selector = selectors.DefaultSelector()
-        self.process = os.pidfd_open(started.pid)
+        self.process = os.pidfd_open(started.pid) if started.done is None else started.done
         for descriptor in (started.stdout, started.stderr):
             os.set_blocking(descriptor, False)
             self.selector.register(descriptor, selectors.EVENT_READ)

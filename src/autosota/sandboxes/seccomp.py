@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import platform
 import struct
 
@@ -75,3 +76,41 @@ def program(*, internet: bool, metadata: bool = True) -> bytes | None:
         code += [(_EQUAL, 0, 1, family), (_RETURN, 0, 0, _ALLOW)]
     code += [(_RETURN, 0, 0, _ERROR | errno.EACCES)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+
+
+def profile() -> str:
+    """The same filter as a container engine's JSON profile: everything but what is refused or absent, and no new namespaces."""
+    return json.dumps(
+        {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [
+                {"names": sorted(_REFUSED), "action": "SCMP_ACT_ERRNO"},
+                {"names": sorted(_ABSENT), "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSYS},
+                *(
+                    {
+                        "names": ["clone"],
+                        "action": "SCMP_ACT_ERRNO",
+                        "args": [{"index": 0, "value": bit, "valueTwo": bit, "op": "SCMP_CMP_MASKED_EQ"}],
+                    }
+                    for bit in (1 << shift for shift in range(32))
+                    if bit & _NEW_NAMESPACES
+                ),
+                *(
+                    {
+                        "names": ["socket"],
+                        "action": "SCMP_ACT_ERRNO",
+                        "errnoRet": errno.EACCES,
+                        "args": [{"index": 0, "value": family, "op": "SCMP_CMP_EQ"}],
+                    }
+                    for family in range(max(_INTERNET))
+                    if family not in _INTERNET
+                ),
+                {
+                    "names": ["socket"],
+                    "action": "SCMP_ACT_ERRNO",
+                    "errnoRet": errno.EACCES,
+                    "args": [{"index": 0, "value": max(_INTERNET), "op": "SCMP_CMP_GT"}],
+                },
+            ],
+        }
+    )

@@ -20,7 +20,7 @@ _MADE = {
 }
 _TAKEN = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "os-release", "mime.types", "fonts")
 _FOR_NETWORK = ("resolv.conf", "ssl", "pki", "ca-certificates", "services", "protocols", "gai.conf")
-_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 
 
 def make_etc(folder: Path, *, network: bool) -> None:
@@ -48,7 +48,7 @@ def _private(folder: str, names: list[str]) -> list[str]:
 def system(etc: Path) -> Iterator[str]:
     """System folders read-only, fresh /proc and /dev."""
     yield from ("--ro-bind", "/usr", "/usr")
-    for name in _SYSTEM:
+    for name in SYSTEM:
         folder = Path(name)
         if folder.is_symlink():
             yield from ("--symlink", os.readlink(folder), name)
@@ -69,14 +69,20 @@ def accelerators(dev: Path = Path("/dev")) -> list[str]:
 
 def environment(recipe: Recipe) -> Iterator[str]:
     """The environment's folders, read-only, at the paths they have on the host; those of the system are there already."""
+    for name in environment_folders(recipe):
+        yield from folders_above(name)
+        yield from ("--ro-bind", name, name)
+
+
+def environment_folders(recipe: Recipe) -> Iterator[str]:
+    """Folders of an environment that are not the system's, outermost only."""
     seen: list[Path] = [Path("/usr")]
     for name in (recipe.prefix, *recipe.paths):
         folder = Path(name)
         if not name or any(folder.is_relative_to(other) for other in seen) or not folder.is_absolute():
             continue
         seen.append(folder)
-        yield from folders_above(name)
-        yield from ("--ro-bind", name, name)
+        yield name
 
 
 def folders_above(target: str) -> Iterator[str]:

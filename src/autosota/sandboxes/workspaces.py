@@ -15,10 +15,26 @@ from autosota.sandboxes import copies, files, protection, view
 from autosota.sandboxes.layers import Layers
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What is mounted where, for sandboxes that are not told by bubblewrap's arguments."""
+
+    layers: tuple[Path, ...]
+    """Read-only layers of /workspace, bottom first; empty where `top` is a whole copy of the tree."""
+    top: Path
+    """What commands write to: the topmost layer, or the copy."""
+    work: Path | None
+    """Folder that an overlay file system needs beside `top`."""
+    binds: tuple[tuple[str, str, bool], ...]
+    """Source, absolute target and whether it is writable, in this order; places to mount on are there if below /workspace."""
+
+
 class Workspace(Protocol):
-    """How bubblewrap is told to show a tree, and what became of it."""
+    """How a sandbox is told to show a tree, and what became of it."""
 
     arguments: list[str]
+    """For bubblewrap; the same as `layout`."""
+    layout: Layout
     written: list[Path]
     """Folders whose size counts as written."""
 
@@ -92,6 +108,12 @@ def _points(
     return points, elsewhere
 
 
+def _binds(points: Sequence[_Point], shown: Sequence[tuple[str, str, bool]]) -> tuple[tuple[str, str, bool], ...]:
+    """All mounts, those in the tree first."""
+    inside = [(str(point.source), f"{view.WORKSPACE}/{point.path}", point.writable) for point in points]
+    return (*inside, *(one for one in shown if not one[1].startswith(view.WORKSPACE + "/")))
+
+
 def _mounted_at(points: Sequence[_Point], path: str) -> tuple[Path, str] | None:
     """Host folder and relative path of what is mounted at or above a path of the tree."""
     clean = "/".join(files.parts_of(path) or ())
@@ -136,6 +158,7 @@ class _Overlay:
         for point in points:
             self.arguments += point.arguments()
         self.arguments += elsewhere
+        self.layout = Layout(tuple(self._layers), upper, folder / "work", _binds(points, shown))
         self.written = [upper, *(Path(source) for source, _, writable in shown if writable)]
         self._shown = Layers([upper, *reversed(self._layers)])
         self._points = points
@@ -212,6 +235,7 @@ class _Copy:
         for point in points:
             self.arguments += point.arguments()
         self.arguments += elsewhere
+        self.layout = Layout((), self._root, None, _binds(points, shown))
         self.written = [self._root, *(Path(source) for source, _, writable in shown if writable)]
         self._before = copies.Snapshot(self._root, tuple(point.path for point in points))
         self._points = points
