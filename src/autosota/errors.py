@@ -51,12 +51,14 @@ class ModelError(AutosotaError):
 
     kind = "model"
 
-    def __init__(self, message: str, hint: str = "", *, lasting: bool = False, prompt: bool = False) -> None:
+    def __init__(self, message: str, hint: str = "", *, lasting: bool = False, prompt: bool = False, spent: bool = False) -> None:
         super().__init__(message, hint)
         self.lasting = lasting
         """It will be the same for every later call: a refused key, a model that is not there."""
         self.prompt = prompt
         """It lies in this one prompt (too long, refused by a filter): others may be answered."""
+        self.spent = spent
+        """The model may have worked on it, and be paid for it, though no reply came."""
 
 
 class BudgetError(AutosotaError):

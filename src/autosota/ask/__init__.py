@@ -128,7 +128,8 @@ class Ask:
             reply = model.complete(prompt, schema)
         except ModelError as error:
             self._rest(model, error)
-            self._end(reserve, draft.model_copy(update={"outcome": "failed", "why": error.message[:300]}), prompt, "", asked)
+            failed = {"outcome": "failed", "why": error.message[:300], "usd": most if error.spent else 0.0}
+            self._end(reserve, draft.model_copy(update=failed), prompt, "", asked)
             raise
         except BaseException:
             self._end(reserve, draft.model_copy(update={"outcome": "unknown", "usd": most}), prompt, "", asked)

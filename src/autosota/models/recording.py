@@ -18,7 +18,7 @@ class RecordingModel:
 
     def __init__(self, path: Path, model: Model) -> None:
         self.name, self.longest = model.name, model.longest
-        self._path, self._model = path, model
+        self._path, self.model = path, model
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ class RecordingModel:
 
     def complete(self, prompt: Prompt, schema: Mapping[str, object] | None = None) -> Answer:
         """The other model's reply, on file when this returns. Failures are not recorded."""
-        answer = self._model.complete(prompt, schema)
+        answer = self.model.complete(prompt, schema)
         line = {
             "purpose": prompt.purpose, "digest": fingerprint(prompt), "model": self.name, "reply": answer.text,
             "tokens": [answer.input_tokens, answer.output_tokens], "cached": answer.cached_tokens, "usd": answer.usd,
@@ -40,7 +40,7 @@ class RecordingModel:
 
     def price(self, input_tokens: int, output_tokens: int) -> float | None:
         """The other model's."""
-        return self._model.price(input_tokens, output_tokens)
+        return self.model.price(input_tokens, output_tokens)
 
 
 class ReplayModel:
