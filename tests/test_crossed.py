@@ -81,6 +81,14 @@ def test_items_of_another_measure_carry_their_relative_uncertainty_over() -> Non
     assert crossed.from_items([(before, {"0": 1.0})], [0.5]) is None
 
 
+def test_items_that_explain_only_the_baseline_are_not_believed() -> None:
+    before = {str(i): float(i % 2) for i in range(100)}
+    after = before | {"0": 1.0, "2": 1.0}
+    forged = dict.fromkeys(before, 1.0)
+    assert crossed.from_items([(before, after)], [0.02], [(0.5, 0.52)]) is not None
+    assert crossed.from_items([(before, forged)], [0.02], [(0.5, 0.52)]) is None
+
+
 def test_few_differing_items_are_no_evidence() -> None:
     before = {str(i): 0.0 for i in range(1000)}
     after = before | {"1": 1.0, "2": 1.0, "3": 1.0}

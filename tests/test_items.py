@@ -25,3 +25,11 @@ def test_rows_become_scores_larger_is_better(content: str, expected: dict[str, f
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "id,score\na,nan\n", "id,score\na,1\na,2\n", "\x00\xff"])
 def test_what_cannot_be_trusted_is_none(content: str) -> None:
     assert items.read(content.encode("utf-8", "replace")) is None
+
+
+def test_a_file_of_scores_is_found_by_its_mean() -> None:
+    rows = [f"{i},{i % 2},{int(i % 2 and i > 20)}" for i in range(100)]
+    written = {"log.csv": b"epoch,loss\n1,0.5\n2,0.4\n", "p.csv": "\n".join(["image,label,prediction", *rows]).encode()}
+    assert items.find(written, [12.0, 0.9]) == "p.csv"
+    assert items.find(written, [0.8]) is None
+    assert items.find({"few.csv": b"id,score\n1,0.5\n2,0.7\n"}, [0.6]) is None

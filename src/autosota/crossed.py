@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autosota import statistics
+from autosota import items, statistics
 
 LEVEL = 0.025
 """One-sided, of the lower bound over items; the other side of a 95 % interval."""
@@ -74,13 +74,22 @@ def combine(low: float, center: float, high: float, noise: ItemNoise, level: flo
 # ── scores per item ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def from_items(pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]], gains: Sequence[float]) -> ItemNoise | None:
-    """Noise from scores per item: `pairs[s]` are the scores of baseline and candidate with seed s, larger is better.
+Scores = Mapping[str, float]
+"""Item → score of one run, larger is better."""
 
-    `gains[s]`: the metric's gain with that seed. Where items are scored by another measure than the metric, their relative
-    uncertainty is carried over. None where the arms were scored on different items, or on fewer than two.
+
+def from_items(
+    pairs: Sequence[tuple[Scores, Scores]], gains: Sequence[float], values: Sequence[tuple[float, float]] = ()
+) -> ItemNoise | None:
+    """Noise from scores per item: `pairs[s]` are those of baseline and candidate with seed s.
+
+    `gains[s]`: the metric's gain with that seed, `values[s]` its values. Where items are scored by another measure than the
+    metric, their relative uncertainty is carried over. None where the arms were scored on different items, on fewer than two,
+    or where the items explain the baseline's metric and not the candidate's.
     """
     if not pairs or any(not before or before.keys() != after.keys() for before, after in pairs):
+        return None
+    if values and _explained(pairs, values, 0) and not _explained(pairs, values, 1):
         return None
     sums: dict[str, list[float]] = {}
     for before, after in pairs:
@@ -104,6 +113,12 @@ def from_items(pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]],
     if not same and not against:
         error *= abs(gain / center) if center else 0.0
     return ItemNoise(error, freedom, rows=len(means), measured=True, lasting=lasting, against=against)
+
+
+def _explained(pairs: Sequence[tuple[Scores, Scores]], values: Sequence[tuple[float, float]], arm: int) -> bool:
+    """Is the metric the mean of the items' scores in every run of an arm?"""
+    means = [statistics.mean(list(pair[arm].values())) for pair in pairs]
+    return all(items.explains(mean, value[arm]) for mean, value in zip(means, values, strict=True))
 
 
 def _lasting(values: Sequence[Sequence[float]], spread: float) -> float:

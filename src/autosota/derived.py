@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autosota import rows
+from autosota.items import explains
 
 _TINY = 1e-12
 
@@ -24,7 +25,7 @@ def items(outputs: Mapping[str, bytes], labels: Mapping[str, bytes], value: floa
             if order is None:
                 continue
             for score in _scores(answer, truth, order):
-                if _explains(float(score.mean()), value):
+                if explains(float(score.mean()), value):
                     return _written(truth.keys, score.tolist())
     return None
 
@@ -79,17 +80,6 @@ def _numeric(given: Any, told: Any) -> Iterator[Any]:
         classes = told.astype(int)
         yield (given.argmax(axis=1) == classes).astype(float)
         yield numpy.log(numpy.clip(given[numpy.arange(len(classes)), classes], _TINY, None))
-
-
-def _explains(score: float, value: float) -> bool:
-    """Is the metric a plain function of the mean score, to the digits it was printed with?"""
-    readings = [score, 1.0 - score, -score, (-score) ** 0.5 if score < 0.0 else score]
-    return any(abs(reading * unit - value) <= _slack(value) for reading in readings for unit in (1.0, 100.0))
-
-
-def _slack(value: float) -> float:
-    decimals = len(f"{value:.10g}".partition(".")[2])
-    return float(max(0.5 * 10.0 ** -max(decimals, 3), 1e-6 * abs(value)) * (1.0 + 1e-6)) if decimals < 10 else 1e-6 * abs(value)
 
 
 def _written(keys: Sequence[str], scores: Sequence[float]) -> bytes:

@@ -28,6 +28,7 @@ from autosota.withholding import Part
 from autosota.workspace import Workspace, write_file
 
 _CROSSING = 256 * 2**20
+_SMALL, _MOST_WRITTEN = 16 * 2**20, 50
 _PARTS: dict[Purpose, tuple[Part, ...]] = {
     "noise": ("visible", "whole"), "search": ("visible",), "confirm": ("withheld", "visible"), "control": ("withheld",),
     "verify": ("withheld", "visible"),
@@ -67,6 +68,8 @@ class Attempt:
     """The file with one row per scored item, where the task names one."""
     file: bytes | None = None
     """The metrics file, where the task names one."""
+    written: Mapping[str, bytes] = field(default_factory=dict)
+    """Small files with rows that one command wrote into the tree; only when traced."""
     outputs: Mapping[str, bytes] = field(default_factory=dict)
     """The declared outputs that crossed from predict to score."""
     kept: Mapping[str, bytes] = field(default_factory=dict)
@@ -183,7 +186,8 @@ class Evaluation:
             file = sandbox.read(commands.metrics) if commands.metrics else None
             scores = sandbox.read(commands.items) if commands.items else None
             read, kept = _traced(log, sandbox.root), _kept(sandbox, swap)
-        return replace(self._judge(execution, file), read=read, items=scores, kept=kept)
+            written = _written(sandbox) if trace else {}
+        return replace(self._judge(execution, file), read=read, items=scores, kept=kept, written=written)
 
     # ── predict and score ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -361,6 +365,13 @@ def _traced(log: Path | None, root: str) -> frozenset[str]:
 def _kept(sandbox: Sandbox, swap: Swap) -> dict[str, bytes]:
     """What the swap asked to hand back, as far as it is there."""
     found = {name: sandbox.read(name, _CROSSING) for name in swap.keep}
+    return {name: content for name, content in found.items() if content is not None}
+
+
+def _written(sandbox: Sandbox) -> dict[str, bytes]:
+    """Small files with rows that the command made or changed."""
+    names = [name for name in sandbox.changed() if rows.supported(name) and not name.endswith((".npy", ".npz"))]
+    found = {name: sandbox.read(name, _SMALL) for name in names[:_MOST_WRITTEN]}
     return {name: content for name, content in found.items() if content is not None}
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Collection, Mapping
 
 ID_NAMES = ("id", "item", "index", "row", "name", "key", "sample", "uid")
 _BETTER = ("score", "correct", "hit", "reward", "gain", "accuracy", "f1", "ap", "ndcg", "recall")
@@ -15,6 +16,8 @@ _TRUTH, _GUESS = (
     ("prediction", "predicted", "pred", "yhat", "ypred", "forecast"),
 )
 _MOST = 1_000_000
+_FEWEST = 20
+"""Rows of a file that is taken for scores per item without being named."""
 
 
 def read(content: bytes | None) -> dict[str, float] | None:
@@ -37,6 +40,28 @@ def read(content: bytes | None) -> dict[str, float] | None:
             return None
         scores[name] = score
     return scores
+
+
+def explains(score: float, value: float) -> bool:
+    """Is the metric a plain function of the mean score, to the digits it was printed with?"""
+    readings = [score, 1.0 - score, -score, (-score) ** 0.5 if score < 0.0 else score]
+    return any(abs(reading * unit - value) <= _slack(value) for reading in readings for unit in (1.0, 100.0))
+
+
+def _slack(value: float) -> float:
+    decimals = len(f"{value:.10g}".partition(".")[2])
+    return float(max(0.5 * 10.0 ** -max(decimals, 3), 1e-6 * abs(value)) * (1.0 + 1e-6)) if decimals < 10 else 1e-6 * abs(value)
+
+
+def find(written: Mapping[str, bytes], values: Collection[float]) -> str | None:
+    """Which of the files that an evaluation wrote holds scores per item: their mean is one of the `values` it reported."""
+    for name, content in sorted(written.items()):
+        scores = read(content)
+        if scores is not None and len(scores) >= _FEWEST and len(set(scores.values())) > 1:
+            mean = math.fsum(scores.values()) / len(scores)
+            if any(explains(mean, value) for value in values):
+                return name
+    return None
 
 
 def _score(row: dict[str, object], columns: dict[str, str]) -> float | None:

@@ -166,7 +166,8 @@ class Grading:
             if not before or not after:
                 return None
             pairs.append((before, after))
-        return crossed.from_items(pairs, arms.gains(self.spec))
+        values = list(zip(arms.before(self.spec), arms.after(self.spec), strict=True))
+        return crossed.from_items(pairs, arms.gains(self.spec), values)
 
     def rejected(self, violations: Sequence[Violation], arms: Arms, reason: str) -> Confirmation:
         """The end where nothing can be compared."""

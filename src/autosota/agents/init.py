@@ -15,7 +15,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from autosota import draft, entrypoints, environments, metrics, preparation, rubrics, zones
+from autosota import draft, entrypoints, environments, items, metrics, preparation, rubrics, zones
 from autosota.agents import needs
 from autosota.agents.fix import Fix, Proposal
 from autosota.agents.monitor import Bounds, Event, Monitor
@@ -268,6 +268,12 @@ class Init:
             place, reason = preparation.seed_place(setting.resolved, commands, tree, attempt.read)
             commands = commands.model_copy(update={"seed": place})
             notes = [*(note for note in notes if not note.startswith("seed: ")), f"seed: {reason}"]
+        if commands.items is None and not commands.sealed:
+            values = [value for values in _names(attempt, environment).values() for value in values]
+            commands = commands.model_copy(update={"items": items.find(attempt.written, values)})
+            notes += [f"items: {commands.items} holds one score per row, and their mean is what is reported"] * bool(
+                commands.items
+            )
         found = zones.find(
             tree, commands, read=attempt.read, protected=config.protect, free=config.free, metrics=setting.metrics,
             task_file=preparation.inside(config.task, setting.workspace.repository),
