@@ -167,8 +167,9 @@ class _Handler(BaseHTTPRequestHandler):
             text = text[: len(text) * 2 // 3]
         if "/messages" in self.path:
             reason = {"length": "max_tokens", "refuse": "refusal"}.get(kind, "end_turn")
-            return {"id": "m", "type": "message", "role": "assistant", "model": "small", "stop_reason": reason, "stop_sequence": None,
-                    "content": [{"type": "text", "text": text}], "usage": {"input_tokens": given, "output_tokens": said}}  # fmt: skip
+            return {"id": "m", "type": "message", "role": "assistant", "model": "small", "stop_reason": reason,
+                    "stop_sequence": None, "content": [{"type": "text", "text": text}],
+                    "usage": {"input_tokens": given, "output_tokens": said}}  # fmt: skip
         if "generateContent" in self.path:
             reason = {"length": "MAX_TOKENS", "refuse": "SAFETY"}.get(kind, "STOP")
             return {"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": reason, "index": 0}],

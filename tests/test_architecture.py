@@ -20,7 +20,7 @@ LEVELS = (
      "withholding", "sealing", "derived", "harvest", "signing"),
     ("evaluation", "exports", "vault", "separation", "commands", "preparation", "draft"),
     ("agents", "session", "leash"),
-    ("conclusion", "pipeline", "bundle", "report", "views", "fleet"),
+    ("conclusion", "pipeline", "bundle", "report", "views", "transcript", "fleet"),
     ("cli", "compose", "audit", "verification", "splitting", "doctor", "cleaning", "demo"),
 )  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

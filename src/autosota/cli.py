@@ -192,7 +192,11 @@ def _show(options: argparse.Namespace) -> int:
     from autosota import views
 
     store = _store(options.run)
-    if options.number is None:
+    if options.prompts:
+        from autosota.transcript import prompts_json, prompts_text
+
+        _print(options, prompts_json(store, options.number), prompts_text(store, options.number))
+    elif options.number is None:
         _print(options, views.run_json(store), views.run_text(store))
     else:
         _print(options, views.experiment_json(store, options.number), views.experiment_text(store, options.number))
@@ -284,6 +288,7 @@ def _parser() -> _Parser:
     command = _command(commands, "show", "a run, or its experiment N", _show)
     command.add_argument("run", metavar="RUN", help="run directory")
     command.add_argument("number", nargs="?", type=int, metavar="N", help="experiment")
+    command.add_argument("--prompts", action="store_true", help="what models were asked, and what they replied")
 
     for name, words, call in (
         ("list", "all runs", _list),
@@ -319,11 +324,12 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
     add("--seeds", type=int, metavar="N", help="baseline repeats (default 5)")
     add("--trials", type=int, metavar="N", help="evaluations of candidates in search (default 20)")
     add("--time", metavar="2h", help="time for the whole run")
-    add("--cost", type=float, metavar="USD", help="money for models")
+    add("--cost", type=float, metavar="USD", help="money for models: a hard cap")
     add("--target", type=float, metavar="VALUE", help="stop when this value is confirmed")
     add("--workers", type=int, metavar="N", help="evaluations at a time (default 1)")
     add("--python", metavar="PATH", help="use this interpreter's environment instead of building one")
-    add("--model", metavar="NAME", help="not in this version, which asks no model")
+    add("--model", action="append", metavar="[AGENT=]NAME", help="language model, e.g. openai:gpt-5, ollama:qwen2.5-coder or "
+        "http://127.0.0.1:8080/v1#NAME; repeatable, one per agent where wanted (default: none, rules alone)")  # fmt: skip
     add("--coder", metavar="NAME", help="not in this version")
     add("--engine", metavar="NAME", help="where evaluations run: `local`, this machine")
     add("--sandbox", metavar="NAME", help="bubblewrap, landlock or local (default: the best that works)")
@@ -338,12 +344,11 @@ def _flags(options: argparse.Namespace) -> dict[str, Any]:
 
     names = ("task", "evaluate", "seeds", "trials", "cost", "target", "workers", "python", "sandbox", "search",
              "engine", "from_here")  # fmt: skip
-    for name in ("model", "coder"):
-        if getattr(options, name, None) is not None:
-            raise UsageError(f"--{name}: this version asks no model", "leave it out: rules and search do the work")
+    if getattr(options, "coder", None) is not None:
+        raise UsageError("--coder: this version has no coding agent", "leave it out")
     flags = {name: getattr(options, name, None) for name in names}
     flags["paper"], flags["repository"] = _inputs(getattr(options, "paper", None), getattr(options, "repository", None))
-    for name in ("metrics", "protect", "free"):
+    for name in ("metrics", "protect", "free", "model"):
         flags[name] = tuple(getattr(options, name, None) or ())
     if getattr(options, "time", None) is not None:
         flags["time"] = taskfile.seconds(options.time)

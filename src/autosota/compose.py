@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autosota import __version__, conclusion, config, pipeline, report, rubrics, sandboxes, search, store
+from autosota import __version__, conclusion, config, models, pipeline, report, rubrics, sandboxes, search, store
 from autosota.agents.fix import Fix
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
@@ -24,9 +24,12 @@ from autosota.agents.monitor import Monitor
 from autosota.agents.objective import Objective
 from autosota.agents.resource import Resource
 from autosota.agents.supervisor import Supervisor
+from autosota.ask import EVERY, Ask
+from autosota.ask.usage import estimate
 from autosota.config import Resolved
 from autosota.engines.local import LocalEngine
 from autosota.errors import MachineError, UsageError
+from autosota.models import preflight
 from autosota.progress import Progress
 from autosota.records import Baseline, Environment, Result, Rubric, Task
 from autosota.store import Store
@@ -125,6 +128,7 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
         engine = LocalEngine(settings.workers)
         closing.callback(engine.close)
         fix = Fix(config.state_folder() / "failures.sqlite")
+        ask = open_ask(resolved, records, live)
         try:
             yield pipeline.Parts(
                 resolved=resolved, store=records, progress=live, executor=executor, engine=engine,
@@ -135,10 +139,39 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
                 ),
                 make_workspace=lambda path: Workspace(folder / store.HISTORY, path, exclude=_excluded(folder, path)),
                 scratch=scratch / "exports", site_packages=site_packages, started=time.monotonic(),
+                ask=ask,
             )  # fmt: skip
         except BaseException:
             sandboxes.interrupt()
             raise
+
+
+def open_ask(resolved: Resolved, records: Store, live: Progress) -> Ask | None:
+    """What asks the models of a run, each seen to be there before a new run spends anything; None where none is named.
+
+    Raises UsageError for a name, a key or a server that is wrong, and for a cap on money where a price is unknown.
+    """
+    settings, names = resolved.config, config.models_of(resolved.config)
+    if not names:
+        return None
+    deadline = None if settings.time is None else time.monotonic() + settings.time - conclusion.active_seconds(records)
+    opened = {name: models.open_model(name, deadline=deadline) for name in dict.fromkeys(names.values())}
+    for name, model in opened.items():
+        if not records.config() and (endpoint := models.endpoint_of(name)) is not None:
+            live.note(preflight.check(endpoint))
+        if model.price(1, 1) is None:
+            if settings.cost is not None:
+                raise UsageError(
+                    f"--cost cannot hold for {name}: no list has its price",
+                    f"state it in USD per million tokens, in and out: {name}@0.5/1.5, or {name}@0/0 where it is free",
+                )
+            live.note(f"the price of {name} is unknown: tokens are counted, money is not")
+    agents = {agent: opened[names.get(agent) or names[EVERY]] for agent in config.ASKING if agent in names or EVERY in names}
+    guess = estimate({agent: model.price for agent, model in agents.items()}, settings.trials)
+    live.note(f"models: {guess.text(settings.cost)}")
+    for model in opened.values():
+        models.warm(model)
+    return Ask({agent: opened[name] for agent, name in names.items()}, records, cap=settings.cost, tell=live.note)
 
 
 def _check_own(folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from autosota.agents.confirming import Confirmed
+from autosota.ask import usage
 from autosota.records import (
     Assurance,
     Baseline,
@@ -62,6 +63,7 @@ def conclude(
         seconds=round(active_seconds(store) + seconds, 1),
         evaluation_seconds=round(sum(measurement.seconds for measurement in ledger), 1),
         evaluation_cpu_seconds=round(sum(measurement.cpu_seconds for measurement in ledger), 1),
+        cost=usage.total(usage.read(store)),
     )  # fmt: skip
 
 

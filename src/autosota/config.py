@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from pathlib import Path
@@ -15,6 +16,8 @@ from autosota.ports import Limits
 from autosota.records import Record, Repository
 from autosota.taskfile import MetricTable, TaskFile
 
+ASKING = ("resource", "objective", "init", "fix", "ideator", "supervisor", "monitor", "coder")
+"""Agents that ask a model where they have one."""
 GROWING = ("trials", "time", "cost", "target", "workers")
 """Settings that may differ when a run is resumed: budgets may grow, workers change only the order."""
 
@@ -40,6 +43,7 @@ class Config(Record):
     workers: int = Field(default=1, ge=1, le=256)
     python: str | None = None
     model: tuple[str, ...] = ()
+    """NAME for every agent, AGENT=NAME for one."""
     coder: str | None = None
     sandbox: str | None = None
     engine: str = "local"
@@ -55,6 +59,25 @@ class Config(Record):
     def limits(self) -> Limits:
         """Bounds on one evaluation."""
         return Limits(seconds=self.timeout, memory=self.memory, disk=self.disk, processes=self.processes)
+
+
+def models_of(config: Config) -> dict[str, str]:
+    """Agent → name of its model; the key "" stands for every agent without one of its own. Raises UsageError."""
+    found: dict[str, str] = {}
+    for text in config.model:
+        agent, equals, name = text.partition("=")
+        if not equals or not agent.isalpha():
+            agent, name = "", text
+        if agent and agent not in ASKING:
+            near = difflib.get_close_matches(agent, ASKING, n=1, cutoff=0.5)
+            raise UsageError(f"--model {text}: no agent {agent!r} asks a model",
+                             f"did you mean {near[0]}={name}?" if near else f"these do: {', '.join(ASKING)}")  # fmt: skip
+        if not name.strip():
+            raise UsageError(f"--model {text!r} names no model", "write NAME or AGENT=NAME")
+        if found.get(agent, name) != name:
+            raise UsageError(f"--model names two models for {agent or 'every agent'}: {found[agent]} and {name}", "keep one")
+        found[agent] = name
+    return found
 
 
 class Resolved(Record):

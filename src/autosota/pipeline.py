@@ -17,6 +17,7 @@ from autosota.agents.objective import Objective
 from autosota.agents.resource import Resource
 from autosota.agents.scheduler import Budget, Scheduler
 from autosota.agents.supervisor import Supervisor, assurance
+from autosota.ask import Ask
 from autosota.conclusion import active_seconds, conclude
 from autosota.config import Resolved, adopt, state_folder
 from autosota.environments import dockerfile
@@ -69,6 +70,8 @@ class Parts:
     scratch: Path
     site_packages: Callable[[Environment], Path | None]
     started: float
+    ask: Ask | None = None
+    """None where no model is named: everything goes by rule."""
 
 
 def replicate(parts: Parts) -> tuple[Case, Workspace]:

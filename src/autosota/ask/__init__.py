@@ -9,16 +9,18 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from autosota.ask import exchanges, replies, usage
+from autosota.ask.exchanges import Taken
 from autosota.ask.rendering import Prompts, quoted
 from autosota.ask.usage import Meter, Usage
 from autosota.errors import ModelError
+from autosota.formats import clip
 from autosota.ports import Answer, Model, Prompt
 from autosota.store import USAGE, Store
 
@@ -41,7 +43,7 @@ class Ask:
         self, models: Mapping[str, Model], store: Store, *, cap: float | None = None, tell: Callable[[str], None] | None = None,
         prompts: Prompts | None = None,
     ) -> None:  # fmt: skip
-        before = exchanges.settle(store)
+        before = exchanges.recover(store)
         self.meter = Meter(cap, before)
         self._models = dict(models)
         self._prompts = prompts or Prompts()
@@ -49,6 +51,7 @@ class Ask:
         self._notes: dict[str, None] = {}
         self._rests: dict[str, tuple[int, float]] = {}
         self._last: dict[str, str] = {}
+        self._answered: dict[str, int] = {}
         self._number = max([line.call for line in before], default=0)
         self._lock = threading.Lock()
 
@@ -93,6 +96,15 @@ class Ask:
                 return None
         self._note(f"{purpose}: no usable answer in {REPAIRS + 1} replies ({complaint[:200]})")
         return None
+
+    def settle(self, purpose: str, *, taken: Sequence[str], dropped: Sequence[str] = ()) -> None:
+        """Put on record what an agent made of its last answer: what was taken, and what was not and why, one line each."""
+        with self._lock:
+            call = self._answered.get(purpose, 0)
+        exchanges.settled(self._store, Taken(
+            call=call, purpose=purpose, experiment=_experiment.get(), taken=tuple(clip(line, 300) for line in taken[:40]),
+            dropped=tuple(clip(line, 300) for line in dropped[:40]),
+        ))  # fmt: skip
 
     def model(self, agent: str) -> Model | None:
         """The agent's model, metered, for conversations of another form than question and typed answer; None without one."""
@@ -153,6 +165,8 @@ class Ask:
             raise
         own += time.perf_counter() - started - (answered - asked)
         self._end(reserve, line, prompt, reply.text, asked, own)
+        with self._lock:
+            self._answered[prompt.purpose] = number
         return taken
 
     def _begin(self, model: Model, prompt: Prompt) -> tuple[int, Usage]:

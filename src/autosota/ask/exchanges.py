@@ -11,13 +11,44 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from autosota.ask import usage
 from autosota.ask.usage import Usage
 from autosota.ports import Prompt
+from autosota.records import Record
 from autosota.store import PROMPTS, USAGE, Store, digest
 
+TAKEN = f"{PROMPTS}/taken.jsonl"
 _LONGEST_REPLY = 200_000
 """Characters of a reply that are kept."""
+
+
+class Taken(Record):
+    """What an agent made of an answer."""
+
+    call: int
+    purpose: str
+    experiment: int | None = None
+    taken: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """Each with its reason."""
+
+
+def settled(store: Store, line: Taken) -> None:
+    """Keep it."""
+    store.append_line(TAKEN, line.model_dump_json())
+
+
+def taken(store: Store) -> list[Taken]:
+    """All of it, in order; a line that cannot be read is left out."""
+    found = []
+    for line in store.lines(TAKEN):
+        try:
+            found.append(Taken.model_validate_json(line))
+        except ValidationError:
+            continue
+    return found
 
 
 def begin(store: Store, line: Usage, prompt: Prompt, most: float | None) -> None:
@@ -33,7 +64,7 @@ def end(store: Store, line: Usage, prompt: Prompt, reply: str) -> None:
     _write(store, line, prompt, {"outcome": line.outcome, "why": line.why, "reply": reply[:_LONGEST_REPLY]})
 
 
-def settle(store: Store) -> list[Usage]:
+def recover(store: Store) -> list[Usage]:
     """The usage ledger, with calls that were under way when an earlier process ended counted at the most they can have cost."""
     lines = usage.read(store)
     known = {line.call for line in lines}

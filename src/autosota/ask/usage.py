@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from autosota.records import Cost, Record
 from autosota.store import USAGE, Store
@@ -31,11 +31,11 @@ class Usage(Record):
     model: str
     outcome: Outcome
     why: str = ""
-    input_tokens: int = 0
+    input_tokens: int = Field(default=0, ge=0)
     """All of the prompt's, the cached ones included."""
-    cached_tokens: int = 0
-    output_tokens: int = 0
-    usd: float | None = None
+    cached_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """None where the price is unknown."""
     seconds: float = 0.0
     """Until the reply was there, retries included."""
@@ -66,6 +66,34 @@ def total(lines: Iterable[Usage]) -> Cost:
     return Cost(
         usd=usd, input_tokens=sum(line.input_tokens for line in known), output_tokens=sum(line.output_tokens for line in known)
     )
+
+
+def text(lines: Sequence[Usage]) -> str:
+    """What models cost, in a sentence without a period."""
+    if not lines:
+        return "none was asked"
+    cost, unpriced = total(lines), sum(line.usd is None and line.output_tokens > 0 for line in lines)
+    known = sum(line.usd or 0.0 for line in lines)
+    money = f"${cost.usd:.2f}" if cost.usd is not None else f"${known:.2f} and {unpriced} of unknown price"
+    calls = "1 call" if len(lines) == 1 else f"{len(lines):,} calls"
+    return f"{calls}, {money}, {cost.input_tokens:,} tokens in, {cost.output_tokens:,} out"
+
+
+def table(lines: Sequence[Usage]) -> list[list[str]]:
+    """One row an agent: agent, calls, answered, tokens in, of them cached, tokens out, US dollars."""
+    rows = []
+    for agent, group in by(lines, lambda line: line.agent).items():
+        cost = total(group)
+        money = f"{cost.usd:.4f}" if cost.usd is not None else "unknown"
+        answered = sum(line.outcome == "answered" for line in group)
+        cached = sum(line.cached_tokens for line in group)
+        rows.append(
+            [agent, f"{len(group):,}", f"{answered:,}", f"{cost.input_tokens:,}", f"{cached:,}", f"{cost.output_tokens:,}", money]
+        )
+    return rows
+
+
+TABLE = ("agent", "calls", "answered", "tokens in", "of them cached", "tokens out", "US dollars")
 
 
 def by(lines: Iterable[Usage], key: Callable[[Usage], str]) -> dict[str, list[Usage]]:
@@ -179,6 +207,13 @@ class Estimate:
     output_tokens: int
     usd: float | None
     """None where a price is unknown."""
+
+    def text(self, cap: float | None) -> str:
+        """For people, before the first call."""
+        money = "price unknown" if self.usd is None else f"about {self.usd:.2f} USD"
+        held = f", at most {cap:g} USD" if cap is not None else ""
+        tokens = f"{self.input_tokens / 1000:.0f} k tokens in, {self.output_tokens / 1000:.0f} k out"
+        return f"about {self.calls} questions, {tokens}, {money}{held}"
 
 
 def estimate(agents: Mapping[str, Callable[[int, int], float | None]], trials: int) -> Estimate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from autosota.ask import exchanges, usage
+from autosota.ask.exchanges import Taken
+from autosota.ask.usage import Usage
 from autosota.records import (
     Analysis,
     Baseline,
@@ -29,7 +31,7 @@ from autosota.records import (
     Violation,
 )
 from autosota.report import words
-from autosota.store import NOTES, PATCH, PROTOCOL, USAGE, Store
+from autosota.store import NOTES, PATCH, PROTOCOL, Store
 
 TEXT_LIMIT = 2_000_000
 STAGES = ("task", "rubric", "environment", "baseline", "analysis", "result")
@@ -53,7 +55,18 @@ class Facts:
     patch: str = ""
     protocol: str = ""
     notes: str = ""
-    usage: Mapping[str, float] = field(default_factory=dict)
+    usage: Sequence[Usage] = ()
+    taken: Sequence[Taken] = ()
+
+    @property
+    def models(self) -> str:
+        """What models were asked and cost, in a sentence without a period."""
+        return usage.text(self.usage)
+
+    @property
+    def model_rows(self) -> list[list[str]]:
+        """The same, one row an agent."""
+        return [list(usage.TABLE), *usage.table(self.usage)] if self.usage else []
 
     @property
     def name(self) -> str:
@@ -259,7 +272,8 @@ def gather(store: Store) -> Facts:
         patch=read_text(store.folder / PATCH),
         protocol=read_text(store.folder / PROTOCOL),
         notes=read_text(store.folder / NOTES, 20_000),
-        usage=read_usage(store.folder / USAGE),
+        usage=usage.read(store),
+        taken=exchanges.taken(store),
     )
 
 
@@ -270,18 +284,3 @@ def read_text(path: Path, limit: int = TEXT_LIMIT) -> str:
             return file.read(limit).decode("utf-8", "replace")
     except OSError:
         return ""
-
-
-def read_usage(path: Path) -> dict[str, float]:
-    """Sums over the model calls of a run: calls, usd, input_tokens, output_tokens. Lines that are none of ours are skipped."""
-    sums = {"calls": 0.0, "usd": 0.0, "input_tokens": 0.0, "output_tokens": 0.0}
-    for text in read_text(path, 50_000_000).splitlines():
-        try:
-            entry = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(entry, dict):
-            sums["calls"] += 1
-            for key in ("usd", "input_tokens", "output_tokens"):
-                sums[key] += words.finite(entry.get(key)) or 0.0
-    return sums

@@ -163,10 +163,17 @@ def _costs(facts: Facts) -> str:
             for purpose, number, seconds, cpu, failed in facts.purposes]  # fmt: skip
     parts = [table(["purpose", "evaluations", "time", "CPU time", "failed"], rows, (1, 2, 3, 4))]
     if facts.result:
-        cost, own = facts.result.cost, story.overhead(facts)
+        own = story.overhead(facts)
         told = f"Whole run {words.duration(facts.result.seconds)}"
         told += f", of it autosota's own part {words.duration(own)}" if own is not None else ""
-        parts.append(f"{told}. Models: ${cost.usd:.2f}, {cost.input_tokens:,} tokens in, {cost.output_tokens:,} out.")
+        parts.append(f"{told}.")
+    parts.append(f"Models: {facts.models}." if parts[0] or facts.usage else "")
+    if facts.usage:
+        head, *rows = facts.model_rows
+        made = [[plain(item.purpose, 60), str(item.call), "<br>".join(plain(line, 200) for line in item.taken[:8]) or "nothing",
+                 "<br>".join(plain(line, 200) for line in item.dropped[:8])] for item in facts.taken[:60]]  # fmt: skip
+        parts.append(table(head, [[plain(cell, 60) for cell in row] for row in rows], (1, 2, 3, 4, 5, 6)))
+        parts.append(table(["asked", "call", "taken", "not taken"], made, (1,)))
     return document(["## Costs", *parts]) if any(parts) else ""
 
 
