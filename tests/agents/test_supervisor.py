@@ -358,3 +358,43 @@ def test_a_gain_that_is_the_same_on_every_seed_is_confirmed_where_the_seed_moves
     assert result.gain is not None and result.gain.p == 2**-8
     fixed, _ = confirm(lambda commit, seed: {"accuracy": 0.9 if commit == CANDIDATE else 0.25})
     assert (fixed.grade, "deterministic" in fixed.labels) == ("SUGGESTIVE", True)
+
+
+def test_where_the_time_ends_the_pairs_made_so_far_are_graded() -> None:
+    def after(runs: int) -> Callable[[int], bool]:
+        left = [runs]
+
+        def fits(asked: int) -> bool:
+            left[0] -= asked
+            return left[0] >= 0
+
+        return fits
+
+    nothing, jobs = confirm(noisy(0.1), fits=after(0))
+    assert (nothing.grade, nothing.gain, jobs, nothing.labels) == ("UNCONFIRMED", None, [], ("time-ended",))
+    some, jobs = confirm(noisy(0.1), fits=after(4), pairs_at_once=1)
+    assert (some.grade, len(jobs)) == ("SUGGESTIVE", 4) and "time-ended" in some.labels
+    assert some.gain is not None and some.gain.pairs == 2
+    one, _ = confirm(noisy(0.1), fits=after(2), pairs_at_once=1)
+    assert one.grade == "UNCONFIRMED" and "time-ended" in one.labels
+    enough, jobs = confirm(noisy(0.1), fits=after(6), pairs_at_once=1)
+    assert (enough.grade, len(jobs), "time-ended" in enough.labels) == ("CONFIRMED", 6, False)
+    assert confirm(noisy(-0.1), fits=after(4), pairs_at_once=1)[0].grade == "UNCONFIRMED"
+
+
+def test_claims_on_rows_kept_from_search_pay_for_no_selection() -> None:
+    chosen = case()
+    kept = case()
+    object.__setattr__(kept, "environment", kept.environment.model_copy(update={"sealed": {"data/test.csv": "/x"}}))
+
+    def items(commit: str, seed: int) -> Mapping[str, float]:
+        draw = random.Random(0)
+        return {str(i): float(draw.random() < (0.5 if commit == CANDIDATE and i % 6 == 0 else 0.3)) for i in range(400)}
+
+    def values(commit: str, seed: int) -> Mapping[str, float]:
+        mean = sum(items(commit, seed).values()) / 400
+        return {"accuracy": mean + random.Random(f"{commit}{seed}").gauss(0, 1e-4)}
+
+    fresh, _ = confirm(values, of=kept, searched=True, tries=40, items=items)
+    assert fresh.grade == "CONFIRMED" and "selected-on-test" not in fresh.labels
+    assert confirm(values, of=chosen, searched=True, tries=40, items=items)[0].grade == "UNCONFIRMED"

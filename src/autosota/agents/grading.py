@@ -27,6 +27,7 @@ Items = Callable[[str, int], Mapping[str, float] | None]
 
 _COMPUTE = 1.5
 """From this ratio of CPU seconds on, the reader is told."""
+NO_GAIN = "no gain beyond noise on fresh seeds"
 WITHIN_ROWS = "better, but within what the luck of its test rows can do"
 ITEM_HINT = "name a file with one row per scored item (`items`), or keep rows from the search (`withhold`, `sealed`)"
 """What makes a claim possible that the rows' noise forbids."""
@@ -183,7 +184,7 @@ class Grading:
         violations = (*(self.verdict.violations if self.verdict else ()), *measured, *self._clock(arms))
         violations = settled(violations) if self.accepted else violations
         actions = {violation.action for violation in violations}
-        gain, labels = self._gain(arms, gains, rows), (*self._labels(arms), *rows.labels)
+        gain, labels = self._gain(arms, gains, rows), (*self._labels(arms), *rows.labels, *([few] if few else ()))
         if "reject" in actions:
             return self.result("REJECTED", arms, violations, labels, "a red line is crossed", gain)
         deterministic = len(gains) > 1 and statistics.constant(gains) and not arms.seeded(self.spec)
@@ -192,10 +193,11 @@ class Grading:
         if deterministic:
             confirmed = by_items and supported and gain.p <= sum(statistics.levels(self.attempt)) / self._chosen_from()
             supported = confirmed or not by_items
-            labels = labels if by_items else (*self._labels(arms), "deterministic")
+            labels = labels if by_items else (*(name for name in labels if name not in rows.labels), "deterministic")
         promising = gain.absolute > 0.0 and (deterministic or confirmed or (bool(few) and self._promising(gains)))
         if not promising or (by_items and not supported):
-            reason = WITHIN_ROWS if promising else "no gain beyond noise on fresh seeds"
+            unclear = "the time ended before fresh pairs could show a gain" if few == "time-ended" else NO_GAIN
+            reason = WITHIN_ROWS if promising else unclear
             return self.result("UNCONFIRMED", arms, violations, labels, reason, gain)
         if "review" in actions:
             reason = "a person must decide on a suspected red line"
@@ -212,7 +214,7 @@ class Grading:
         if self.assurance == "observed":
             return "better, but measured without isolation", ("not-isolated",)
         if few:
-            return "better on few fresh pairs", (few,)
+            return "better on few fresh pairs", ()
         if not confirmed:
             return "better, but without noise to test against", ()
         if not supported:
