@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test kills slow check bench broken clean help
+.PHONY: demo test kills containers slow check bench broken clean help
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -23,6 +23,9 @@ test: $(STAMP) ## the default test suite
 
 kills: $(STAMP) ## two hundred kills of whole runs, about five minutes
 	@$(BIN)/python -m pytest -q --slow tests/test_resume.py
+
+containers: $(STAMP) ## --sandbox docker against a real engine, which it installs and starts where it may
+	@tools/containers.sh
 
 slow: $(STAMP) ## kill campaigns and whole runs of the examples, too
 	@$(BIN)/python -m pytest -q --slow

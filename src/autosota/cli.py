@@ -332,7 +332,7 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
         "http://127.0.0.1:8080/v1#NAME; repeatable, one per agent where wanted (default: none, rules alone)")  # fmt: skip
     add("--coder", metavar="NAME", help="not in this version")
     add("--engine", metavar="NAME", help="where evaluations run: `local`, this machine")
-    add("--sandbox", metavar="NAME", help="bubblewrap, landlock or local (default: the best that works)")
+    add("--sandbox", metavar="NAME", help="bubblewrap, landlock, local, docker or docker:IMAGE (default: the best that works)")
     add("--search", choices=("leap", "tpe", "random", "greedy"), help="what to try next (default leap)")
     add("--from-here", action="store_true", default=None, help="go on although the baseline is not the paper's")
     add("--out", metavar="DIR", help="run directory (default runs/<paper>/<date>-<word>)")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import secrets
 import signal
 import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ class DockerExecutor:
         slots.sweep(self._scratch)
         self._slot = slots.take(self._scratch, "docker-shared")
         weakref.finalize(self, _release, self._slot)
+        (self._slot.folder / "seccomp.json").write_text(seccomp.profile(), encoding="ascii")
         self._image = self._engine.image(image) if image else self._engine.host_image(self._slot.folder)
         self.mode = self._probe(overlays)
         self.overlays = self.mode.overlays
@@ -144,7 +146,7 @@ class DockerExecutor:
         done = sandbox.run(Command('"$PYTHON" -c pass', {"PYTHON": recipe.python}, Limits(seconds=60)))
         if done.exit_code:
             raise MachineError(
-                f"the environment's Python does not run in the image {self._named}: {done.stderr.strip()[-200:] or done.exit_code}",
+                f"the environment's Python does not run in the image {self._named}: {done.stderr.strip()[-200:]}",
                 "its C library must be that of this machine or newer; or use --sandbox docker, which needs no image",
             )
         self._checked.add(recipe.digest)
@@ -155,7 +157,9 @@ class DockerExecutor:
         shown = [name for name in shown if not Path(name).is_symlink()] + list(view.environment_folders(recipe))
         if network:
             shown += [] if self._named else [path for path in ("/etc/ssl", "/etc/resolv.conf") if Path(path).exists()]
-        security = ["no-new-privileges", f"seccomp={seccomp.profile()}"]
+        # Docker takes the profile itself, podman the place of a file.
+        profile = self._slot.folder / "seccomp.json" if self._engine.podman else seccomp.profile()
+        security = ["no-new-privileges", f"seccomp={profile}"]
         return {
             "Binds": [_bind(path, path) for path in shown],
             "Security": security + (["label=disable"] if self._engine.podman else []),
@@ -221,12 +225,19 @@ class DockerSandbox:
         limits = command.limits
         shared = min(limits.memory or 2**30, limits.disk or 2**30)
         given = variables(self._recipe, command, home="/tmp/home", temporary="/tmp")
-        bounds = resource_limits(limits, memory_bound=True, processes_now=None)
+        bounds = {
+            name.removeprefix("RLIMIT_").lower(): value
+            for name, value in resource_limits(limits, memory_bound=True, processes_now=None).items()
+        }
+        # Engines may lack the right to raise these to their own defaults; what this process may have is enough.
+        for name, kind in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+            most = resource.getrlimit(kind)[1]
+            bounds.setdefault(name, 10_000 if most == resource.RLIM_INFINITY else min(most, 10_000))
         host = {
             "Mounts": self._mounts, "NetworkMode": self._common["Network"], "ReadonlyRootfs": True, "CapDrop": ["ALL"],
             "SecurityOpt": self._common["Security"], "IpcMode": "private", "ShmSize": max(shared, 65536),
             "LogConfig": {"Type": "none"}, "RestartPolicy": {"Name": "no"},
-            "Ulimits": [{"Name": name.removeprefix("RLIMIT_").lower(), "Soft": value, "Hard": value} for name, value in bounds.items()],
+            "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in bounds.items()],
             "Devices": [{"PathOnHost": path, "PathInContainer": path, "CgroupPermissions": "rwm"} for path in _devices()],
         }  # fmt: skip
         if limits.memory is not None:
@@ -236,8 +247,8 @@ class DockerSandbox:
         if self._mode.keep:
             host["UsernsMode"] = "keep-id"
         return {
-            "Image": self._image, "User": f"{self._mode.user}:{self._mode.group}", "WorkingDir": self.root, "Hostname": "autosota",
-            "Entrypoint": ["/bin/sh", "-c", _RUN, "sh"],
+            "Image": self._image, "User": f"{self._mode.user}:{self._mode.group}", "WorkingDir": self.root,
+            "Hostname": "autosota", "Entrypoint": ["/bin/sh", "-c", _RUN, "sh"],
             "Cmd": [*(f"{name}={value}" for name, value in given.items()), "/bin/sh", "-c", command.line],
             "Env": ["PATH=/usr/bin:/bin:/usr/sbin:/sbin"], "Labels": self._common["Labels"], "Healthcheck": {"Test": ["NONE"]},
             "OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Tty": False,
@@ -250,7 +261,7 @@ class DockerSandbox:
             first = self._engine.start(container)
             inside = _child(first)
             gauge = _Gauge(first, command.limits)
-            stream.begin(inside, gauge.read)
+            stream.begin(inside, gauge.last)
         except BaseException:
             stream.close()
             raise
@@ -267,7 +278,7 @@ class DockerSandbox:
             code, memory = self._engine.ended(container)
             last.append(code)
             used = stream.used or Usage()
-            return Usage(cpu_seconds=used.cpu_seconds, peak_memory=used.memory or None, breach="memory" if memory else None)
+            return replace(used, breach="memory" if memory else used.breach)
 
         written = [*self._workspace.written, self._temporary]
         started = Started(inside, *stream.pipes(), end, gauge, written, report, done=stream.done)
@@ -301,11 +312,39 @@ class _Gauge(TreeGauge):
     def __init__(self, root: int, limits: Limits) -> None:
         super().__init__(root, limits)
         self._bound = limits.memory
+        self._first = root
+
+    def last(self) -> Usage:
+        """The same when the command has ended and its container is still there; with what its control group counted."""
+        found = self.read()
+        peak, killed = _counted(self._first)
+        return replace(found, peak_memory=peak or found.memory or None, breach="memory" if killed else None)
 
     def read(self) -> Usage:
         found = super().read()
         memory = found.memory if self._bound is None else min(found.memory, self._bound)
         return Usage(cpu_seconds=found.cpu_seconds, memory=memory, processes=max(0, found.processes - 1))
+
+
+def _counted(pid: int) -> tuple[int, bool]:
+    """Most memory that the control group of a process ever held, and whether the kernel had to kill for it; 0 and False where
+    that cannot be read."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0, False
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        memory = "memory" in controllers.split(",")
+        if not memory and controllers:
+            continue
+        folder = Path("/sys/fs/cgroup/memory" if memory else "/sys/fs/cgroup", path.lstrip("/"))
+        most, events = ("memory.max_usage_in_bytes", "memory.oom_control") if memory else ("memory.peak", "memory.events")
+        with contextlib.suppress(OSError, ValueError):
+            counts = dict(entry.split() for entry in (folder / events).read_text(encoding="ascii").splitlines())
+            peak = int((folder / most).read_text(encoding="ascii")) if (folder / most).exists() else 0
+            return peak, int(counts.get("oom_kill", 0)) > 0
+    return 0, False
 
 
 def _connect() -> Engine:

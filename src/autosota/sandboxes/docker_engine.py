@@ -183,7 +183,7 @@ def _skeleton(folder: Path) -> bytes:
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name in ("usr", "etc", "proc", "dev", "sys", "var", "tmp", "workspace", "run"):
             archive.addfile(_entry(name, tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755))
-        archive.addfile(_entry("var/tmp", tarfile.SYMTYPE, 0o777, "/tmp"))
+        archive.addfile(_entry("var/tmp", tarfile.DIRTYPE, 0o1777))  # no link: podman mounts its own there
         for name in view.SYSTEM:
             place = Path(name)
             if place.is_symlink():
