@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from autosota import config, preparation, sandboxes
+from autosota import config, crossed, preparation, resampling, sandboxes
 from autosota.agents.supervisor import failures
 from autosota.errors import UsageError
 from autosota.evaluation import Evaluation
@@ -141,23 +142,43 @@ def test_a_sealed_folder_must_replace_something_out_of_sight(sealed: str, words:
     workspace.close()
 
 
-def test_outputs_that_break_their_schema_are_no_candidate(tmp_path: Path) -> None:
+@pytest.fixture
+def measured(tmp_path: Path) -> Iterator[tuple[Evaluation, Workspace, str]]:
+    """The evaluation of the repository, without a command line."""
     repository = task(tmp_path, "")
     workspace = Workspace(tmp_path / "history.git", repository)
     base = workspace.snapshot()
-    short = PREDICT.replace("for row in rows:", "for row in rows[:-1]:").encode()
-    cut = workspace.commit(base, [Change(path="predict.py", content=short)])
     environment = kit.environment(
         base, predict="python predict.py {seed} {outputs}", score="python score.py {outputs} {labels}",
         outputs=("answers.csv",), labels=("data/labels.csv",), form=OutputForm(ids="unique"),
     )  # fmt: skip
-    evaluation = Evaluation(
+    yield Evaluation(
         workspace=workspace, executor=sandboxes.open_executor("local", tmp_path / "scratch"), environment=environment,
         metrics=(kit.ACCURACY,), limits=Limits(seconds=20), scratch=tmp_path / "exports", store=Store(tmp_path / "run"),
-    )  # fmt: skip
+    ), workspace, base  # fmt: skip
+    workspace.close()
+
+
+def test_outputs_that_break_their_schema_are_no_candidate(measured: tuple[Evaluation, Workspace, str]) -> None:
+    evaluation, workspace, base = measured
+    short = PREDICT.replace("for row in rows:", "for row in rows[:-1]:").encode()
+    cut = workspace.commit(base, [Change(path="predict.py", content=short)])
     assert evaluation.measure(base, 1, "confirm").ok
     failed = evaluation.measure(cut, 1, "confirm")
     assert failed.failure == "the outputs break their schema: answers.csv: 1 ids are missing, e.g. 'r399'"
     violation = failures([failed])
     assert violation is not None and (violation.red_line, violation.rule) == ("R3", "schema-breach")
-    workspace.close()
+
+
+def test_rows_left_out_in_turn_show_the_noise_that_items_show(measured: tuple[Evaluation, Workspace, str]) -> None:
+    evaluation, workspace, base = measured
+    better = workspace.commit(base, [Change(path="settings.py", content=b"CUT = 0.0\nMEMORY = {}\n")])
+    runs = [evaluation.measure(commit, 1, "confirm") for commit in (base, better)]
+    groups = [resampling.pseudo_values(evaluation, run, kit.ACCURACY) for run in runs]
+    items = [evaluation.items(commit, 1) for commit in (base, better)]
+    assert groups[0] is not None and groups[1] is not None and items[0] is not None and items[1] is not None
+    assert sum(groups[1].values()) / resampling.GROUPS == pytest.approx(runs[1].values["accuracy"])
+    by_groups = crossed.from_groups(groups[0], groups[1])
+    by_items = crossed.from_items([(items[0], items[1])], [runs[1].values["accuracy"] - runs[0].values["accuracy"]])
+    assert by_groups is not None and by_items is not None
+    assert 0.5 < by_groups.error / by_items.error < 2.0

@@ -37,7 +37,7 @@ class ItemNoise:
     freedom: float = math.inf
     """Of `error`; infinite where it is a bound and no estimate."""
     rows: int | None = None
-    """Number of scored rows; None where it is assumed."""
+    """Number of scored rows, or groups of them; None where it is assumed."""
     measured: bool = False
     """From scores per item, not a bound."""
     lasting: float = 1.0
@@ -113,6 +113,15 @@ def from_items(
     if not same and not against:
         error *= abs(gain / center) if center else 0.0
     return ItemNoise(error, freedom, rows=len(means), measured=True, lasting=lasting, against=against)
+
+
+def from_groups(before: Scores, after: Scores) -> ItemNoise | None:
+    """Noise from jackknife pseudo-values of one pair of runs, group by group; None where the groups differ."""
+    if len(before) < 2 or before.keys() != after.keys():
+        return None
+    moved = [after[name] - value for name, value in before.items()]
+    error = statistics.deviation(moved) / math.sqrt(len(moved))
+    return ItemNoise(error, len(moved) - 1, rows=len(moved), measured=True)
 
 
 def _explained(pairs: Sequence[tuple[Scores, Scores]], values: Sequence[tuple[float, float]], arm: int) -> bool:

@@ -34,6 +34,7 @@ _PARTS: dict[Purpose, tuple[Part, ...]] = {
     "verify": ("withheld", "visible"),
 }  # fmt: skip
 """Purpose → the rows its values stand on, then others that are recorded beside them, where rows are withheld."""
+_PART_HINT = "a part of the rows was scored: what the scorer reads row by row besides belongs in `labels`"
 _CLAIMS = frozenset({"confirm", "control", "verify"})
 """Purposes that see the sealed files, where there are any."""
 VISIBLE = Swap("visible")
@@ -103,7 +104,7 @@ class Evaluation:
         self._store = store
         self._scratch = scratch
         self._exports = Exports(workspace, environment, scratch)
-        self._vault = Vault(workspace, environment, store)
+        self.vault = Vault(workspace, environment, store)
         self._turns: dict[tuple[str, int, str, str], threading.Lock] = {}
         scratch.mkdir(parents=True, exist_ok=True)
 
@@ -129,7 +130,7 @@ class Evaluation:
         if finished is not None:
             return finished
         parts = _PARTS.get(purpose, ("whole",)) if self.environment.commands.withhold else ("whole",)
-        laid = self._fresh(swap) if purpose in _CLAIMS else swap
+        laid = self.fresh(swap) if purpose in _CLAIMS else swap
         attempt = self.attempt(commit, seed, swap=laid, parts=parts, hopeless=hopeless)
         execution = attempt.execution
         if execution.ended == "stopped":
@@ -149,11 +150,15 @@ class Evaluation:
         return self._store.append_measurement(measurement)
 
     def items(self, commit: str, seed: int, arm: str = "") -> dict[str, float] | None:
-        """Scores per item of a finished confirmation run, larger is better; None where the task has none or they are unusable."""
-        if self._store is None or self.environment.commands.items is None:
+        """Scores per item of a finished confirmation run, larger is better; None where there are none, or unusable ones."""
+        if self._store is None:
             return None
         path = self._items_file(commit, seed, arm)
         return items.read(path.read_bytes()) if path.exists() else None
+
+    def predictions(self, run: Measurement) -> dict[str, bytes]:
+        """The outputs of a finished confirmation run; nothing where they were not kept."""
+        return self._store.predictions(run) if self._store is not None else {}
 
     def _items_file(self, commit: str, seed: int, arm: str) -> Path:
         if self._store is None:
@@ -217,28 +222,34 @@ class Evaluation:
             attempt = replace(attempt, notes=(*attempt.notes, f"predict ended with exit code {predicted.exit_code}"))
         return replace(attempt, read=read, kept=kept)
 
-    def score(self, seed: int, outputs: Mapping[str, bytes], *, swap: Swap = AS_IS) -> Attempt:
-        """Score given outputs as a confirmation does, nothing predicted and nothing recorded; two-command form only."""
-        part = _PARTS["confirm"][0] if self.environment.commands.withhold else "whole"
+    def score(
+        self, seed: int, outputs: Mapping[str, bytes], *, swap: Swap = AS_IS, split: withholding.Split | None = None
+    ) -> Attempt:
+        """Score given outputs as a confirmation does, nothing predicted and nothing recorded; two-command form only.
+
+        `split`: its withheld rows are scored, in place of the task's own.
+        """
+        part = _PARTS["confirm"][0] if self.environment.commands.withhold or split else "whole"
         with self._folder() as folder:
-            return self._score(seed, outputs, folder, self._fresh(swap), part)
+            return self._score(seed, outputs, folder, self.fresh(swap), part, split=split)
 
     def _score(
-        self, seed: int, outputs: Mapping[str, bytes], above: Path, swap: Swap, part: Part, before: Execution | None = None
-    ) -> Attempt:
-        commands, folder, labels = self.environment.commands, above / part, self._vault.labels(swap)
+        self, seed: int, outputs: Mapping[str, bytes], above: Path, swap: Swap, part: Part, *,
+        before: Execution | None = None, split: withholding.Split | None = None,
+    ) -> Attempt:  # fmt: skip
+        commands, folder, labels = self.environment.commands, above / part, self.vault.labels(swap)
         crossed, laid = folder / "crossed", folder / "labels"
         folder.mkdir()
         failure = crossing.breach(outputs, labels, commands.form)
         shown = outputs
         if part != "whole" and failure is None:
-            split = self._vault.split()
+            split = split or self.vault.split()
             try:
                 shown = withholding.cut(outputs, split, part, strict=True)
             except rows.Malformed as problem:
                 failure = f"{crossing.BREACH}{problem}"
             labels = withholding.cut(labels, split, part, strict=False)
-            swap = replace(swap, files={**swap.files, **labels})
+        cut = {} if part == "whole" else labels
         if failure is not None:
             nothing = Execution(exit_code=0, stdout="", stderr="", seconds=0.0, cpu_seconds=0.0)
             return Attempt(execution=before or nothing, values={}, failure=failure, outputs=outputs)
@@ -248,9 +259,11 @@ class Evaluation:
             Mount(source=str(crossed), target=self._place(crossed, "/outputs")),
             Mount(source=str(laid), target=self._place(laid, "/labels")),
         ]
-        # A baseline tree without overlay: the scorer is the baseline's code, whatever the candidate changed.
+        # The scorer is the baseline's code, whatever the candidate changed; only labels that were cut are laid over it.
         tree = self._exports.tree(self.environment.commit, seed, folder / "scorer", blind=False, swap=swap)
-        with self._open(tree, [*self._exports.mounts(blind=False, swap=swap), *inputs]) as sandbox:
+        tree = _laid_over(tree, cut, folder)
+        mounts = self._exports.mounts(blind=False, swap=replace(swap, files={**swap.files, **cut}))
+        with self._open(tree, [*mounts, *inputs]) as sandbox:
             line = (commands.score or "").replace("{outputs}", inputs[0].target).replace("{labels}", inputs[1].target)
             total = self._run(sandbox, line, seed, {}, self._watch(None))
             file = sandbox.read(commands.metrics) if commands.metrics else None
@@ -261,15 +274,17 @@ class Evaluation:
                 peak_memory=max(filter(None, (before.peak_memory, total.peak_memory)), default=None),
             )  # fmt: skip
         attempt = self._judge(total, file)
+        if attempt.failure is not None and part != "whole":
+            attempt = replace(attempt, failure=f"{attempt.failure} ({_PART_HINT})")
         if commands.items is None and attempt.failure is None:
             scores = derived.items(shown, labels, attempt.values[self.metrics[0].name]) if self.metrics else None
         return replace(attempt, items=scores, outputs=outputs)
 
-    def _fresh(self, swap: Swap) -> Swap:
+    def fresh(self, swap: Swap = AS_IS) -> Swap:
         """What a claim is measured on: the sealed files, unless the swap is an arm of its own."""
         if swap.name or not self.environment.sealed:
             return swap
-        return replace(swap, files={**self._vault.sealed(), **swap.files})
+        return replace(swap, files={**self.vault.sealed(), **swap.files})
 
     def _cross(self, sandbox: Sandbox, made: Path) -> tuple[dict[str, bytes], list[str]]:
         """The declared outputs, and nothing else, read by the host; and the names of those that are missing."""
@@ -366,6 +381,16 @@ def _kept(sandbox: Sandbox, swap: Swap) -> dict[str, bytes]:
     """What the swap asked to hand back, as far as it is there."""
     found = {name: sandbox.read(name, _CROSSING) for name in swap.keep}
     return {name: content for name, content in found.items() if content is not None}
+
+
+def _laid_over(tree: Tree, files: Mapping[str, bytes], folder: Path) -> Tree:
+    """The tree with some files in place of its own, written below `folder` where it has no overlay yet."""
+    if not files:
+        return tree
+    overlay = tree.overlay or folder / "over"
+    for name, content in files.items():
+        write_file(overlay, Change(path=name, content=content))
+    return replace(tree, overlay=overlay, read_only=tuple(path for path in tree.read_only if path not in files))
 
 
 def _written(sandbox: Sandbox) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from autosota import rows
@@ -34,6 +34,17 @@ class Split:
         return hashlib.sha256("\n".join(sorted(self.withheld)).encode()).hexdigest()
 
 
+def everything(labels: Mapping[str, bytes]) -> Split | None:
+    """All rows of the first label file as one part; None where it has no rows that can be told apart."""
+    for name, content in labels.items():
+        try:
+            found = rows.read(name, content)
+        except rows.Malformed:
+            return None
+        return Split(found.keys, found.named, frozenset(found.keys))
+    return None
+
+
 def choose(labels: Mapping[str, bytes], share: float, secret: bytes) -> Split:
     """Withhold about `share` of the rows of the first label file. Raises UsageError for labels without rows, or too few."""
     if not labels:
@@ -51,6 +62,12 @@ def choose(labels: Mapping[str, bytes], share: float, secret: bytes) -> Split:
         )
     ranked = sorted(found.keys, key=lambda key: hmac.new(secret, f"withheld|{key}".encode(), hashlib.sha256).digest())
     return Split(found.keys, found.named, frozenset(ranked[:count]))
+
+
+def groups(split: Split, count: int, secret: bytes) -> list[Split]:
+    """`count` splits of the withheld rows: each leaves another part of them out, of equal size, the same in both arms."""
+    ranked = sorted(split.withheld, key=lambda key: hmac.new(secret, f"group|{key}".encode(), hashlib.sha256).digest())
+    return [replace(split, withheld=split.withheld - frozenset(ranked[number::count])) for number in range(count)]
 
 
 def cut(files: Mapping[str, bytes], split: Split, part: Part, *, strict: bool) -> dict[str, bytes]:

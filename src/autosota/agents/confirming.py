@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from autosota import statistics
+from autosota import resampling, statistics
 from autosota.agents.grading import visible
 from autosota.agents.supervisor import Confirmation, Supervisor
 from autosota.evaluation import VISIBLE, Evaluation
@@ -47,6 +47,7 @@ class Confirming:
     """Digest of the protocol lock; confirmation seeds depend on it."""
     deadline: float | None = None
     """Monotonic time by which the pairs must be done; what is not begun by then is left out."""
+    _resampled: dict[tuple[str, int], dict[str, float] | None] = field(default_factory=dict)
 
     def confirm_candidates(self, plan: Seeds, history: Sequence[Experiment]) -> Confirmed | None:
         """Confirm the best candidate of a search on fresh seeds; the next best where that fails, each at a stricter level.
@@ -77,8 +78,8 @@ class Confirming:
         self.progress.note(f"attempt {attempt} at a confirmation")
         confirmation = self.supervisor.confirm(
             commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
-            verdict=verdict, items=self.evaluation.items, searched=searched, tries=tries, accepted=accepted,
-            fits=self._fits, pairs_at_once=max(1, self.engine.workers // 2),
+            verdict=verdict, items=self.evaluation.items, resample=self._resample, searched=searched, tries=tries,
+            accepted=accepted, fits=self._fits, pairs_at_once=max(1, self.engine.workers // 2),
         )  # fmt: skip
         return confirmation.model_copy(update={"gain_visible": self._visible(confirmation, commit, attempt)})
 
@@ -103,6 +104,13 @@ class Confirming:
             values = [(run.also.get("visible", {}), other.also.get("visible", {})) for run, other in pairs]
         complete = [(b, c) for b, c in values if spec.name in b and spec.name in c]
         return visible([b for b, _ in complete], [c for _, c in complete], spec, attempt) if complete else None
+
+    def _resample(self, run: Measurement) -> dict[str, float] | None:
+        """Pseudo-values over groups of rows, made once a run."""
+        key = (run.commit, run.seed)
+        if key not in self._resampled:
+            self._resampled[key] = resampling.pseudo_values(self.evaluation, run, self.case.rubric.primary)
+        return self._resampled[key]
 
     def _fits(self, runs: int) -> bool:
         """Is there time for so many more evaluations, each as long as the baseline's?"""

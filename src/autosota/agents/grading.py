@@ -25,6 +25,9 @@ from autosota.redlines.checks import timing
 Items = Callable[[str, int], Mapping[str, float] | None]
 """Scores per item of a finished confirmation run of (commit, seed), where there are any; larger is better."""
 
+Resample = Callable[[Measurement], Mapping[str, float] | None]
+"""Pseudo-values over groups of rows of a finished run, where the host can score a part of the rows; larger is better."""
+
 _COMPUTE = 1.5
 """From this ratio of CPU seconds on, the reader is told."""
 NO_GAIN = "no gain beyond noise on fresh seeds"
@@ -124,6 +127,7 @@ class Grading:
     red_lines: Sequence[redlines.RedLine]
     verdict: Verdict | None
     items: Items | None
+    resample: Resample | None
     attempt: int
     tries: int
     searched: bool
@@ -165,10 +169,18 @@ class Grading:
         for run in arms.baseline:
             before, after = self.items(self.case.environment.commit, run.seed), self.items(self.candidate, run.seed)
             if not before or not after:
-                return None
+                return self._resampled(arms)
             pairs.append((before, after))
         values = list(zip(arms.before(self.spec), arms.after(self.spec), strict=True))
-        return crossed.from_items(pairs, arms.gains(self.spec), values)
+        return crossed.from_items(pairs, arms.gains(self.spec), values) or self._resampled(arms)
+
+    def _resampled(self, arms: Arms) -> ItemNoise | None:
+        """From the first pair, scored again without some of its rows; the noise of other seeds is taken to be alike."""
+        before = self.resample(arms.baseline[0]) if self.resample else None
+        after = self.resample(arms.candidate[0]) if self.resample and before else None
+        if before is None or after is None:
+            return None
+        return crossed.from_groups(before, after)
 
     def rejected(self, violations: Sequence[Violation], arms: Arms, reason: str) -> Confirmation:
         """The end where nothing can be compared."""

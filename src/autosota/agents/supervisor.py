@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from autosota import crossing, redlines, statistics
-from autosota.agents.grading import Arms, Grading, Items, over_seeds
+from autosota.agents.grading import Arms, Grading, Items, Resample, over_seeds
 from autosota.agents.grading import Confirmation as Confirmation
 from autosota.agents.grading import gain_of as gain_of
 from autosota.agents.grading import settled as settled
@@ -73,6 +73,7 @@ class Supervisor:
         submit: Submit,
         verdict: Verdict | None = None,
         items: Items | None = None,
+        resample: Resample | None = None,
         searched: bool = False,
         tries: int = 1,
         accepted: bool = False,
@@ -88,7 +89,7 @@ class Supervisor:
         none, the pairs made so far are graded. Raises StageError when the baseline itself fails.
         """
         promised = assurance(case, evaluation)
-        grading = Grading(case, candidate, self.red_lines, verdict, items, attempt, tries, searched, accepted, promised)
+        grading = Grading(case, candidate, self.red_lines, verdict, items, resample, attempt, tries, searched, accepted, promised)
         arms, spec = Arms(), case.rubric.primary
         if verdict is not None and verdict.status == "rejected":
             return grading.rejected(verdict.violations, arms, "the static rules reject the change")
