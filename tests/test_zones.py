@@ -453,3 +453,33 @@ def test_results_of_earlier_runs_are_neither_data_nor_protected() -> None:
     files = {**tree(e_py="print('x: 1')"), "metrics.json": b'[{"a": 1}]', "out.csv": b"1\n"}
     found = find(files, "python e.py", metrics="metrics.json", items="out.csv")
     assert not {"metrics.json", "out.csv"} & set(found.protected)
+
+
+def test_a_metric_is_found_beside_the_file_of_answers_that_its_function_writes() -> None:
+    files = tree(
+        run_py="""
+            from bench import report
+            from learner import Learner
+            import numpy as np
+            x, y = np.load("x.npy"), np.load("y.npy")
+            report(Learner().fit(x, y), x, y)
+        """,
+        bench_py="""
+            from sklearn.metrics import accuracy_score
+            def report(model, x, y):
+                answers = model.predict(x)
+                with open("answers.csv", "w") as file:
+                    file.writelines(f"{answer}\\n" for answer in answers)
+                rate = accuracy_score(y, answers)
+                print(f"accuracy: {rate}")
+        """,
+        learner_py="""
+            class Learner:
+                def fit(self, x, y):
+                    return self
+                def predict(self, x):
+                    return x[:, 0] > 0
+        """,
+    )
+    found = find(files, "python run.py")
+    assert "bench.py" in found.protected and "learner.py" not in found.protected

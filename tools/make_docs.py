@@ -203,7 +203,7 @@ def _merged(found: Iterable[Rule]) -> dict[tuple[str, str], tuple[str, str]]:
 
 def _rules() -> Iterator[Rule]:
     """What every `Violation(...)` in the code can say."""
-    for path in [*sorted((SOURCE / "redlines").rglob("*.py")), SOURCE / "agents" / "supervisor.py"]:
+    for path in [*sorted((SOURCE / "redlines").rglob("*.py")), *sorted((SOURCE / "agents").glob("*.py"))]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef):

@@ -139,24 +139,15 @@ def failures(candidate: Sequence[Measurement]) -> Violation | None:
         return None
     every = len(failed) == len(candidate)
     evidence = f"{len(failed)} of {len(candidate)} runs failed, first with seed {failed[0].seed}: {failed[0].failure}"
-    form = next((words for words in map(_form, failed) if words), None)
-    if form is not None:
-        return Violation(
-            red_line=form[0], rule=form[1], action="reject", evidence=evidence,  # type: ignore[arg-type]
-            fix="write the outputs as plain arrays or tables, one valid row per item",
-        )  # fmt: skip
+    fix = "write the outputs as plain arrays or tables, one valid row per item"
+    if any((run.failure or "").startswith(crossing.PICKLED) for run in failed):
+        return Violation(red_line="R2", rule="pickled-output", action="reject", evidence=evidence, fix=fix)
+    if any((run.failure or "").startswith(crossing.BREACH) for run in failed):
+        return Violation(red_line="R3", rule="schema-breach", action="reject", evidence=evidence, fix=fix)
     return Violation(
         red_line=None, rule="does-not-run" if every else "unstable", action="reject", evidence=evidence,
         fix="the evaluation command must deliver every metric with every seed",
     )  # fmt: skip
-
-
-def _form(measurement: Measurement) -> tuple[str, str] | None:
-    """Red line and rule of a failure that lies in the form of the outputs."""
-    failure = measurement.failure or ""
-    if failure.startswith(crossing.PICKLED):
-        return "R2", "pickled-output"
-    return ("R3", "schema-breach") if failure.startswith(crossing.BREACH) else None
 
 
 def _measure(baseline: str, candidate: str, seeds: Iterator[int], submit: Submit, arms: Arms) -> Violation | None:

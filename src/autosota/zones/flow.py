@@ -131,11 +131,18 @@ class Flow:
         entry = scope.module.path in self.entries
         if any(metric in text for metric in self._metrics) and not (looped and _EPOCH.search(words)):
             return 0
-        if calls.to_file(name):
+        if calls.to_file(name) or (not looped and self._shows_metric(scope, call)):
             return 1
         if not entry:
             return 5
         return 4 if looped and (learns(scope) or _EPOCH.search(words)) else 3 if looped else 2
+
+    def _shows_metric(self, scope: Scope, call: ast.Call) -> bool:
+        """Is the result of a metric computation in it, as such or by a name given in the same scope?"""
+        nodes = [node for item in call.args for node in ast.walk(item)]
+        names = [syntax.dotted(node) for node in nodes if isinstance(node, ast.Name)]
+        nodes += [node for name in names for value, _ in scope.assigned.get(name, ()) for node in ast.walk(value)]
+        return any(calls.is_metric(scope.module.callee(node)) for node in nodes if isinstance(node, ast.Call))
 
     def in_model(self, scope: Scope) -> bool:
         """Is it a method of a class that learns or predicts?"""
