@@ -336,14 +336,14 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
     add("--search", choices=("leap", "tpe", "random", "greedy"), help="what to try next (default leap)")
     add("--from-here", action="store_true", default=None, help="go on although the baseline is not the paper's")
     add("--out", metavar="DIR", help="run directory (default runs/<paper>/<date>-<word>)")
-    add("--yes", action="store_true", help="never ask")
+    add("--yes", action="store_true", default=None, help="never ask; missing data over 200 MB is downloaded, too")
 
 
 def _flags(options: argparse.Namespace) -> dict[str, Any]:
     from autosota import taskfile
 
     names = ("task", "evaluate", "seeds", "trials", "cost", "target", "workers", "python", "sandbox", "search",
-             "engine", "from_here")  # fmt: skip
+             "engine", "from_here", "yes")  # fmt: skip
     if getattr(options, "coder", None) is not None:
         raise UsageError("--coder: this version has no coding agent", "leave it out")
     flags = {name: getattr(options, name, None) for name in names}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autosota import __version__, conclusion, config, models, pipeline, report, rubrics, sandboxes, search, store
+from autosota.agents.acquiring import LARGEST, SMALL, Acquire
 from autosota.agents.fix import Fix
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
@@ -27,6 +28,7 @@ from autosota.agents.supervisor import Supervisor
 from autosota.ask import EVERY, Ask
 from autosota.ask.usage import estimate
 from autosota.config import Resolved
+from autosota.downloads import Downloads
 from autosota.engines.local import LocalEngine
 from autosota.errors import MachineError, UsageError
 from autosota.models import preflight
@@ -133,13 +135,14 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
             yield pipeline.Parts(
                 resolved=resolved, store=records, progress=live, executor=executor, engine=engine,
                 resource=Resource(), objective=Objective(), ideator=Ideator(), supervisor=Supervisor(),
-                init=Init(executor=executor, cache=config.cache_folder(), fix=fix, monitor=Monitor(), workers=settings.workers),
+                init=Init(executor=executor, cache=config.cache_folder(), fix=fix, monitor=Monitor(), workers=settings.workers,
+                          resources=folder / store.RESOURCES),
                 make_search=lambda metric, noise: search.make(
                     settings.search, metric=metric, seed=_search_seed(records), noise=noise
                 ),
                 make_workspace=lambda path: Workspace(folder / store.HISTORY, path, exclude=_excluded(folder, path)),
                 scratch=scratch / "exports", site_packages=site_packages, started=time.monotonic(),
-                ask=ask,
+                ask=ask, acquire=_acquire(settings, live),
             )  # fmt: skip
         except BaseException:
             sandboxes.interrupt()
@@ -172,6 +175,11 @@ def open_ask(resolved: Resolved, records: Store, live: Progress) -> Ask | None:
     for model in opened.values():
         models.warm(model)
     return Ask({agent: opened[name] for agent, name in names.items()}, records, cap=settings.cost, tell=live.note)
+
+
+def _acquire(settings: config.Config, live: Progress) -> Acquire:
+    most = LARGEST if settings.yes else SMALL
+    return Acquire(Downloads(config.cache_folder() / "assets"), most=most, note=live.note)
 
 
 def _check_own(folder: Path) -> None:

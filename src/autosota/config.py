@@ -49,6 +49,8 @@ class Config(Record):
     engine: str = "local"
     search: str = "leap"
     from_here: bool = False
+    yes: bool = False
+    """Downloads of more than `acquiring.SMALL` bytes are made."""
     timeout: float = Field(default=600.0, gt=0)
     memory: int = 8 * 10**9
     disk: int = 10 * 10**9
@@ -149,7 +151,7 @@ def differences(old: dict[str, Any], new: Config, *, started: bool = True) -> li
     for name, value in new.model_dump(mode="json").items():
         before = old.get(name, Config.model_fields[name].get_default(call_default_factory=True))
         before = list(before) if isinstance(before, tuple) else before
-        if before == value or name in ("target", "workers", "from_here"):
+        if before == value or name in ("target", "workers", "from_here", "yes"):
             continue
         if name in GROWING and not started:
             continue

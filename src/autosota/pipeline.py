@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from autosota import bundle
+from autosota.agents.acquiring import Acquire
 from autosota.agents.confirming import Confirmed
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
@@ -40,7 +41,7 @@ from autosota.records import (
 )
 from autosota.seeds import Seeds
 from autosota.statistics import mean
-from autosota.store import PROTOCOL, Store
+from autosota.store import PROTOCOL, RESOURCES, Store
 from autosota.workspace import Workspace
 
 R = TypeVar("R", bound=Record)
@@ -72,6 +73,8 @@ class Parts:
     started: float
     ask: Ask | None = None
     """None where no model is named: everything goes by rule."""
+    acquire: Acquire | None = None
+    """None: nothing is downloaded but paper and repository."""
 
 
 def replicate(parts: Parts) -> tuple[Case, Workspace]:
@@ -149,13 +152,20 @@ def resource(parts: Parts) -> Task:
 def _resource(parts: Parts) -> Task:
     config = parts.resolved.config
     folder = Path(config.task).parent if config.task else None
-    task = parts.resource.run(config.paper, config.repository, folder=parts.store.folder / "resources", task_folder=folder)
+    task = parts.resource.run(config.paper, config.repository, folder=parts.store.folder / RESOURCES, task_folder=folder)
     if not task.readiness.ready and not config.evaluate:
         raise UsageError(
             f"there is nothing to run in {task.repository.source}: {'; '.join(task.readiness.reasons)}",
             "give the folder that holds the code with REPO, or name its evaluation with --eval",
         )
-    return task
+    return task if parts.acquire is None else _acquired(task, parts.acquire, parts.store.folder / RESOURCES)
+
+
+def _acquired(task: Task, acquire: Acquire, folder: Path) -> Task:
+    """The task with its missing files downloaded, as far as they may be; where from is noted."""
+    assets, notes = acquire.run(task.assets, Path(task.repository.path), folder)
+    repository = task.repository.model_copy(update={"notes": (*task.repository.notes, *notes)})
+    return task.model_copy(update={"assets": assets, "repository": repository})
 
 
 def _objective(

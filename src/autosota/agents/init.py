@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from autosota import draft, entrypoints, environments, items, metrics, preparation, rubrics, zones
-from autosota.agents import needs
+from autosota.agents import acquiring, needs
 from autosota.agents.fix import Fix, Proposal
 from autosota.agents.monitor import Bounds, Event, Monitor
 from autosota.agents.objective import compare
@@ -89,7 +89,11 @@ class _Setting:
 class Init:
     """Makes repositories run. One object serves one run."""
 
-    def __init__(self, *, executor: Executor, cache: Path, fix: Fix, monitor: Monitor, workers: int = 1) -> None:
+    def __init__(
+        self, *, executor: Executor, cache: Path, fix: Fix, monitor: Monitor, workers: int = 1, resources: Path | None = None
+    ) -> None:
+        """`resources`: the run's folder of downloads."""
+        self._resources = resources
         self._executor, self._cache, self._fix, self._monitor, self._workers = executor, cache, fix, monitor, workers
         self._printed: dict[str, Mapping[str, list[float]]] = {}
 
@@ -102,7 +106,7 @@ class Init:
         setting = _Setting(
             resolved,
             workspace,
-            preparation.mounts(resolved),
+            (*preparation.mounts(resolved), *(acquiring.mounts(task.assets, self._resources) if self._resources else ())),
             preparation.variables(resolved),
             preparation.specs(resolved),
             make_evaluation,
