@@ -18,7 +18,7 @@ LEVELS = (
      "metrics", "zones", "protocol", "statistics", "environments", "items", "candidates", "archives", "repositories", "rubrics",
      "entrypoints", "survey", "progress", "downloads", "seeds", "crossed", "rows", "crossing",
      "withholding", "sealing", "derived", "harvest", "signing"),
-    ("evaluation", "exports", "vault", "resampling", "separation", "commands", "preparation", "draft"),
+    ("evaluation", "exports", "vault", "resampling", "tracing", "separation", "commands", "preparation", "draft"),
     ("agents", "session", "leash"),
     ("conclusion", "pipeline", "bundle", "report", "views", "transcript", "fleet"),
     ("cli", "compose", "audit", "verification", "splitting", "doctor", "cleaning", "demo"),

@@ -33,3 +33,10 @@ def test_a_file_of_scores_is_found_by_its_mean() -> None:
     assert items.find(written, [12.0, 0.9]) == "p.csv"
     assert items.find(written, [0.8]) is None
     assert items.find({"few.csv": b"id,score\n1,0.5\n2,0.7\n"}, [0.6]) is None
+
+
+def test_very_many_items_are_thinned_alike_in_every_run() -> None:
+    many = {str(i): float(i) for i in range(250_000)}
+    part = items.thinned(many)
+    assert 50_000 < len(part) < 100_000 and part.keys() == items.thinned(dict.fromkeys(many, 0.0)).keys()
+    assert items.thinned(part) == part

@@ -52,6 +52,16 @@ def test_every_form_has_its_rows_and_can_be_cut(name: str) -> None:
         assert (whole.numbers()[column] == values).all()
 
 
+@pytest.mark.parametrize("name", FORMS)
+def test_permuted_rows_keep_their_ids_and_lose_their_labels(name: str) -> None:
+    table, moved = rows.read(name, FORMS[name]), rows.read(name, rows.permuted(name, FORMS[name], 3), 3)
+    assert moved.keys == table.keys and moved.named == table.named
+    before, after = ({**t.numbers(), **t.words()} for t in (table, moved))
+    free = [column for column in before if not table.named or [str(value) for value in before[column]] != list(table.keys)]
+    assert free and all(str(before[column]) != str(after[column]) for column in free if column != "0" or not table.named)
+    assert rows.permuted(name, FORMS[name], 3) == rows.permuted(name, FORMS[name], 3)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

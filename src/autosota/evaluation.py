@@ -8,7 +8,6 @@ declared output files cross, as copies made by the host.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 import threading
@@ -16,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autosota import crossing, derived, items, metrics, rows, withholding
+from autosota import crossing, derived, items, metrics, rows, tracing, withholding
 from autosota.commands import HOPELESS, Hopeless, Watch, ended, seeded_line, tail
 from autosota.errors import StageError
 from autosota.exports import AS_IS, Exports, Swap
@@ -39,20 +38,6 @@ _CLAIMS = frozenset({"confirm", "control", "verify"})
 """Purposes that see the sealed files, where there are any."""
 VISIBLE = Swap("visible")
 """The arm that is measured without sealed files, beside a claim on them."""
-_TRACER = """\
-import os, sys
-def _install():
-    root, out, seen = os.environ["AUTOSOTA_ROOT"], os.environ["AUTOSOTA_TRACE"], set()
-    file = os.open(out, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    def hook(event, arguments):
-        if event == "open" and isinstance(arguments[0], (str, bytes)) and not (arguments[2] or 0) & 3:
-            path = os.path.abspath(os.fsdecode(arguments[0]))
-            if path.startswith(root + "/") and path not in seen:
-                seen.add(path)
-                os.write(file, os.fsencode(path) + b"\\0")
-    sys.addaudithook(hook)
-_install()
-"""
 
 
 @dataclass(frozen=True)
@@ -154,7 +139,8 @@ class Evaluation:
         if self._store is None:
             return None
         path = self._items_file(commit, seed, arm)
-        return items.read(path.read_bytes()) if path.exists() else None
+        scores = items.read(path.read_bytes()) if path.exists() else None
+        return items.thinned(scores) if scores is not None else None
 
     def predictions(self, run: Measurement) -> dict[str, bytes]:
         """The outputs of a finished confirmation run; nothing where they were not kept."""
@@ -190,7 +176,7 @@ class Evaluation:
             execution = self._run(sandbox, commands.evaluate or "true", seed, variables, self._watch(hopeless))
             file = sandbox.read(commands.metrics) if commands.metrics else None
             scores = sandbox.read(commands.items) if commands.items else None
-            read, kept = _traced(log, sandbox.root), _kept(sandbox, swap)
+            read, kept = tracing.opened(log, sandbox.root), _kept(sandbox, swap)
             written = _written(sandbox) if trace else {}
         return replace(self._judge(execution, file), read=read, items=scores, kept=kept, written=written)
 
@@ -210,7 +196,7 @@ class Evaluation:
             line = (commands.predict or "").replace("{outputs}", outputs.target)
             predicted = self._run(sandbox, line, seed, variables, self._watch(hopeless, metrics_too=False))
             outputs_made, missing = self._cross(sandbox, made)
-            read, kept = _traced(log, sandbox.root), _kept(sandbox, swap)
+            read, kept = tracing.opened(log, sandbox.root), _kept(sandbox, swap)
         if missing or HOPELESS in predicted.notes:
             why = ended(predicted) or f"predict delivered no {', '.join(missing)}"
             return Attempt(execution=predicted, values={}, failure=why, read=read, kept=kept)
@@ -336,16 +322,7 @@ class Evaluation:
     def _tracing(self, folder: Path, trace: bool) -> tuple[list[Mount], dict[str, str], Path | None]:
         if not trace:
             return [], {}, None
-        tracer, log = folder / "tracer", folder / "log"
-        for made in (tracer, log):
-            made.mkdir()
-        log.chmod(0o777)
-        (tracer / "sitecustomize.py").write_text(_TRACER)
-        inside, written = self._place(tracer, "/autosota/tracer"), self._place(log, "/autosota/log")
-        path = self.environment.recipe.variables.get("PYTHONPATH")
-        variables = {"PYTHONPATH": f"{inside}:{path}" if path else inside, "AUTOSOTA_TRACE": f"{written}/opened"}
-        mounts = [Mount(source=str(tracer), target=inside), Mount(source=str(log), target=written, writable=True)]
-        return mounts, variables, log / "opened"
+        return tracing.prepare(folder, self._place, self.environment.recipe.variables.get("PYTHONPATH"))
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -368,13 +345,6 @@ class Evaluation:
         elif failure is not None:
             failure = ended(execution) or failure
         return Attempt(execution=execution, values=values, failure=failure, notes=tuple(notes), file=file)
-
-
-def _traced(log: Path | None, root: str) -> frozenset[str]:
-    if log is None or not log.exists():
-        return frozenset()
-    opened = (os.fsdecode(name) for name in log.read_bytes().split(b"\0") if name)
-    return frozenset(os.path.relpath(name, root) for name in opened if name.isprintable() and "__pycache__" not in name)
 
 
 def _kept(sandbox: Sandbox, swap: Swap) -> dict[str, bytes]:

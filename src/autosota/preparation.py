@@ -47,12 +47,14 @@ _LANGUAGES = {
 def commands(resolved: Resolved, tree: Mapping[str, bytes]) -> tuple[Commands | None, tuple[str, ...]]:
     """The commands of flags and task file, else what the code suggests; None, with notes, where rules cannot decide."""
     table, line = resolved.task_file.evaluation, resolved.config.evaluate
-    base = Commands(metrics=table.metrics, items=table.items, access=table.access, redraws=table.redraws)
+    base = Commands(
+        metrics=table.metrics, items=table.items, access=table.access, redraws=table.redraws, labels=table.labels
+    )  # fmt: skip
     if line:
         return base.model_copy(update={"evaluate": line}), ()
     if table.predict:
         parts: dict[str, object] = {"predict": table.predict, "score": table.score}
-        parts |= {name: getattr(table, name) for name in ("outputs", "labels", "withhold", "form")}
+        parts |= {name: getattr(table, name) for name in ("outputs", "withhold", "form")}
         _check_crossing(table)
         return base.model_copy(update=parts), ()
     found, notes = entrypoints.choose(tree)

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import math
+import random
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Rows:
     """The file with some of its rows, by number, in the order given."""
     numbers: Callable[[], Mapping[str, Any]]
     """Column or array name → NumPy array of floats with one entry or row per row; what is no number is left out."""
+    mix: Callable[[Sequence[int]], bytes] | None = None
+    """As `take`, with the ids left in their places; None where there are none."""
     words: Callable[[], Mapping[str, Sequence[str]]] = dict
     """Column name → its entries as text, where they are not all numbers."""
 
@@ -75,6 +78,17 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def permuted(name: str, content: bytes, seed: int) -> bytes:
+    """The file with its rows in another order, while its column of ids stays as it is: labels that belong to other items.
+
+    The order depends on `seed` and the number of rows alone, so that files of one task stay together. Raises Malformed.
+    """
+    table = read(name, content)
+    order = list(range(len(table.keys)))
+    random.Random(seed).shuffle(order)
+    return table.mix(order) if table.mix is not None else table.take(order)
 
 
 # ── arrays ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -141,7 +155,16 @@ def _arrays(content: bytes, count: int | None, *, single: bool) -> Rows:
     ids = next((found[name] for name in rowwise if _plain(name) in ID_NAMES and found[name].ndim == 1), None)
     keys = tuple(str(value) for value in ids.tolist()) if ids is not None else ()
     named = bool(keys) and len(set(keys)) == len(keys)
-    return Rows(keys if named else _numbered(count), named, take, numbers)
+
+    def mix(chosen: Sequence[int]) -> bytes:
+        import numpy
+
+        index, stream = numpy.asarray(chosen, dtype=int), io.BytesIO()
+        moved = {name: array[index] if name in rowwise and array is not ids else array for name, array in found.items()}
+        numpy.savez(stream, allow_pickle=False, **moved)
+        return stream.getvalue()
+
+    return Rows(keys if named else _numbered(count), named, take, numbers, mix if named else None)
 
 
 # ── text ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,7 +208,17 @@ def _table(text: str, separator: str, count: int | None) -> Rows:
     place = next((index for index, name in enumerate(head[0]) if _plain(name) in ID_NAMES), None) if head else None
     keys = [row[place] for row in body] if place is not None else []
     named = bool(keys) and len(set(keys)) == len(keys)
-    return Rows(tuple(keys) if named else _numbered(len(body)), named, take, numbers, lambda: _texts(columns))
+
+    def mix(chosen: Sequence[int]) -> bytes:
+        moved = [[*body[number]] for number in chosen]
+        for row, own in zip(moved, body, strict=True):
+            row[place or 0] = own[place or 0]
+        stream = io.StringIO()
+        csv.writer(stream, delimiter=separator, lineterminator="\n").writerows([*head, *moved])
+        return stream.getvalue().encode()
+
+    unique = tuple(keys) if named else _numbered(len(body))
+    return Rows(unique, named, take, numbers, mix if named else None, lambda: _texts(columns))
 
 
 def _has_head(lines: Sequence[Sequence[str]], count: int | None) -> bool:
@@ -222,7 +255,13 @@ def _objects(text: str, *, lines: bool) -> Rows:
     name = next((name for name in data[0] if _plain(name) in ID_NAMES), None) if objects else None
     keys = [str(row.get(name)) for row in data] if name is not None else []
     named = bool(keys) and len(set(keys)) == len(keys)
-    return Rows(tuple(keys) if named else _numbered(len(data)), named, take, numbers, lambda: _texts(columns))
+
+    def mix(chosen: Sequence[int]) -> bytes:
+        moved = [{**data[number], name: data[place][name]} for place, number in enumerate(chosen)]
+        return ("".join(json.dumps(row) + "\n" for row in moved) if lines else json.dumps(moved)).encode()
+
+    unique = tuple(keys) if named else _numbered(len(data))
+    return Rows(unique, named, take, numbers, mix if named else None, lambda: _texts(columns))
 
 
 def _lines(text: str) -> Rows:
@@ -236,7 +275,7 @@ def _lines(text: str) -> Rows:
     def numbers() -> Mapping[str, Any]:
         return dict(_columns({"": [line.split() if " " in line.strip() else line for line in lines]}))
 
-    return Rows(_numbered(len(lines)), False, take, numbers, lambda: _texts({"": lines}))
+    return Rows(_numbered(len(lines)), False, take, numbers, None, lambda: _texts({"": lines}))
 
 
 def _texts(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[str]]:

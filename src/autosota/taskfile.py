@@ -36,7 +36,8 @@ class EvaluationTable(_Table):
     outputs: tuple[str, ...] = ()
     """The only files that cross from `predict` to `score`, named as below `{outputs}`."""
     labels: tuple[str, ...] = ()
-    """Files that go to the vault: gone from every tree but the one that scores."""
+    """Files with the truth. With `predict` they go to the vault: gone from every tree but the one that scores. With one command
+    they are protected, and probes swap them."""
     metrics: str | None = None
     """A file with the metrics (JSON, CSV or any text), where they are not on stdout."""
     items: str | None = None

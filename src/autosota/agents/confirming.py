@@ -47,6 +47,7 @@ class Confirming:
     """Digest of the protocol lock; confirmation seeds depend on it."""
     deadline: float | None = None
     """Monotonic time by which the pairs must be done; what is not begun by then is left out."""
+    _items: dict[tuple[str, int], dict[str, float] | None] = field(default_factory=dict)
     _resampled: dict[tuple[str, int], dict[str, float] | None] = field(default_factory=dict)
 
     def confirm_candidates(self, plan: Seeds, history: Sequence[Experiment]) -> Confirmed | None:
@@ -78,7 +79,7 @@ class Confirming:
         self.progress.note(f"attempt {attempt} at a confirmation")
         confirmation = self.supervisor.confirm(
             commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
-            verdict=verdict, items=self.evaluation.items, resample=self._resample, searched=searched, tries=tries,
+            verdict=verdict, items=self._scores, resample=self._resample, searched=searched, tries=tries,
             accepted=accepted, fits=self._fits, pairs_at_once=max(1, self.engine.workers // 2),
         )  # fmt: skip
         return confirmation.model_copy(update={"gain_visible": self._visible(confirmation, commit, attempt)})
@@ -104,6 +105,12 @@ class Confirming:
             values = [(run.also.get("visible", {}), other.also.get("visible", {})) for run, other in pairs]
         complete = [(b, c) for b, c in values if spec.name in b and spec.name in c]
         return visible([b for b, _ in complete], [c for _, c in complete], spec, attempt) if complete else None
+
+    def _scores(self, commit: str, seed: int) -> dict[str, float] | None:
+        """Scores per item, read once a run."""
+        if (commit, seed) not in self._items:
+            self._items[commit, seed] = self.evaluation.items(commit, seed)
+        return self._items[commit, seed]
 
     def _resample(self, run: Measurement) -> dict[str, float] | None:
         """Pseudo-values over groups of rows, made once a run."""
