@@ -25,6 +25,7 @@ from autosota.ports import Answer, Model, Prompt
 from autosota.store import USAGE, Store
 
 A = TypeVar("A", bound=BaseModel)
+T = TypeVar("T")
 
 EVERY = ""
 """Key of the model that serves every agent without one of its own."""
@@ -123,51 +124,48 @@ class Ask:
     # ── one exchange ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _exchange(
-        self, model: Model, prompt: Prompt, schema: Mapping[str, object] | None, take: Callable[[Answer], A], own: float
-    ) -> A:
+        self, model: Model, prompt: Prompt, schema: Mapping[str, object] | None, take: Callable[[Answer], T], own: float
+    ) -> T:  # fmt: skip
         """One reply, read by `take`. Raises ModelError, or Unreadable as `take` does; either way it is on record."""
         started = time.perf_counter()
-        number, draft = self._begin(model, prompt)
+        number, line = self._begin(model, prompt)
         tokens = len((prompt.stable + prompt.question).encode()) // 3
         try:
             reserve = self.meter.reserve(number, prompt.purpose, lambda output: model.price(tokens, output), model.longest)
         except usage.Refused:
             raise ModelError(f"the cap of {self.meter.cap:g} USD leaves no room for another call", "--cost raises it") from None
         most = reserve.most if model.price(1, 1) is not None else None
-        exchanges.begin(self._store, draft, prompt, most)
-        asked = time.perf_counter()
+        line = line.model_copy(update={"outcome": "unknown", "usd": most})
+        said, asked = "", time.perf_counter()
         try:
+            with self._lock:
+                exchanges.begin(self._store, line, prompt, most)
+            own += time.perf_counter() - started
+            asked = time.perf_counter()
             reply = model.complete(prompt, schema)
+            answered = time.perf_counter()
+            said = reply.text
+            line = _answered(line, reply)
+            with self._lock:
+                self._rests.pop(model.name, None)
+                self._answered[prompt.purpose] = number
+            taken = _taken(model, reply, take)
+            line = line.model_copy(update={"outcome": "answered", "own_seconds": round(own + time.perf_counter() - answered, 5)})
+            return taken
+        except replies.Unreadable as error:
+            line = line.model_copy(update={"outcome": "unreadable", "why": str(error)[:300]})
+            raise
         except ModelError as error:
+            refused = line.output_tokens > 0 or bool(said)
             self._rest(model, error)
-            failed = {"outcome": "failed", "why": error.message[:300], "usd": most if error.spent else 0.0}
-            self._end(reserve, draft.model_copy(update=failed), prompt, "", asked)
+            spent = line.usd if refused else most if error.spent else 0.0
+            line = line.model_copy(
+                update={"outcome": "refused" if refused else "failed", "why": error.message[:300], "usd": spent}
+            )
             raise
-        except BaseException:
-            self._end(reserve, draft.model_copy(update={"outcome": "unknown", "usd": most}), prompt, "", asked)
-            raise
-        answered = time.perf_counter()
-        with self._lock:
-            self._rests.pop(model.name, None)
-        line = draft.model_copy(
-            update={
-                "input_tokens": reply.input_tokens, "cached_tokens": reply.cached_tokens, "usd": reply.usd,
-                "output_tokens": reply.output_tokens, "seconds": round(answered - asked, 4),
-            }
-        )  # fmt: skip
-        try:
-            if reply.ended == "refused":
-                raise ModelError(f"{model.name} refused to answer", prompt=True)
-            taken = take(reply)
-        except (replies.Unreadable, ModelError) as error:
-            outcome = "refused" if isinstance(error, ModelError) else "unreadable"
-            self._end(reserve, line.model_copy(update={"outcome": outcome, "why": str(error)[:300]}), prompt, reply.text, asked)
-            raise
-        own += time.perf_counter() - started - (answered - asked)
-        self._end(reserve, line, prompt, reply.text, asked, own)
-        with self._lock:
-            self._answered[prompt.purpose] = number
-        return taken
+        finally:
+            line = line.model_copy(update={"seconds": round(time.perf_counter() - asked, 4)})
+            self._end(reserve, line, prompt, said)
 
     def _begin(self, model: Model, prompt: Prompt) -> tuple[int, Usage]:
         """A number, and the line of the ledger as far as it is known."""
@@ -182,13 +180,13 @@ class Ask:
         )  # fmt: skip
         return number, draft
 
-    def _end(self, reserve: usage.Reserve, line: Usage, prompt: Prompt, reply: str, asked: float, own: float = 0.0) -> None:
-        if not line.seconds:
-            line = line.model_copy(update={"seconds": round(time.perf_counter() - asked, 4)})
-        exchanges.end(self._store, line, prompt, reply)
-        line = line.model_copy(update={"own_seconds": round(own, 5)})
-        self._store.append_line(USAGE, line.model_dump_json())
-        self.meter.settle(reserve, line)
+    def _end(self, reserve: usage.Reserve, line: Usage, prompt: Prompt, reply: str) -> None:
+        """On record, and the reserve free again, whatever happens to the record."""
+        try:
+            exchanges.end(self._store, line, prompt, reply)
+            self._store.append_line(USAGE, line.model_dump_json())
+        finally:
+            self.meter.settle(reserve, line)
 
     # ── models at rest ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -229,18 +227,26 @@ class _Metered:
         """As the port says; the cap reached is a ModelError, too."""
         if self._ask._resting(self._model):
             raise ModelError(f"{self.name} failed a moment ago and is not asked now")
-        taken: list[Answer] = []
-
-        def take(reply: Answer) -> BaseModel:
-            taken.append(reply)
-            return BaseModel()
-
-        self._ask._exchange(self._model, prompt, schema, take, 0.0)
-        return taken[0]
+        return self._ask._exchange(self._model, prompt, schema, lambda reply: reply, 0.0)
 
     def price(self, input_tokens: int, output_tokens: int) -> float | None:
         """The model's own."""
         return self._model.price(input_tokens, output_tokens)
+
+
+def _answered(line: Usage, reply: Answer) -> Usage:
+    return line.model_copy(
+        update={
+            "input_tokens": reply.input_tokens, "cached_tokens": reply.cached_tokens, "output_tokens": reply.output_tokens,
+            "usd": reply.usd,
+        }
+    )  # fmt: skip
+
+
+def _taken(model: Model, reply: Answer, take: Callable[[Answer], T]) -> T:
+    if reply.ended == "refused":
+        raise ModelError(f"{model.name} refused to answer", prompt=True)
+    return take(reply)
 
 
 def _again(prompt: Prompt, said: str, complaint: str) -> Prompt:
