@@ -263,3 +263,40 @@ def test_any_log_can_be_read(text: str) -> None:
     assert len(failure.signature) < 400
     for skill in SKILLS.values():
         skill.match(failure)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("ss = KFold(n, n_folds=10, shuffle=True)\n", "ss = list(KFold(n_splits=10, shuffle=True).split([0] * int(n)))\n"),
+        ("ss = cv.StratifiedKFold(y, 5)\n", "ss = list(cv.StratifiedKFold(n_splits=5).split([0] * len(y), y))\n"),
+        ("ss = ShuffleSplit(len(x), n_iter=3, test_size=0.2)\n",
+         "ss = list(ShuffleSplit(n_splits=3, test_size=0.2).split([0] * int(len(x))))\n"),
+        ("ss = KFold(n_splits=4)\n", None),
+    ],
+)  # fmt: skip
+def test_folds_of_old_keep_their_number_and_shuffling(before: str, after: str | None) -> None:
+    error = "TypeError: KFold.__init__() got an unexpected keyword argument 'n_folds'"
+    assert repaired("old-fold-iterators", before, error) == after
+
+
+def test_a_number_becomes_a_tensor_where_one_is_wanted() -> None:
+    error = "TypeError: bce(): argument 'pos_weight' (position 4) must be Tensor, not numpy.float64"
+    source = "import torch\nloss = bce(a, b, pos_weight=w)\n"
+    failure = failures.read(log(error, 2))
+    skill = SKILLS["number-for-tensor"]
+    match = skill.match(failure)
+    assert match is not None and skill.function is not None
+    remedy = skill.function(failure, match, context({"evaluate.py": source}))
+    assert remedy is not None
+    assert remedy.changes[0].content == b"import torch\nloss = bce(a, b, pos_weight=torch.as_tensor(w))\n"
+
+
+def test_python_two_is_mended_in_files_named_like_tests_too() -> None:
+    failure = failures.read(log("SyntaxError: Missing parentheses in call to 'print'", 1, "examples/test_x.py"))
+    skill = SKILLS["python-two"]
+    match = skill.match(failure)
+    assert match is not None and skill.function is not None
+    remedy = skill.function(failure, match, context({"main.py": "x = 1\n", "examples/test_x.py": "print 'a'\n"}))
+    assert remedy is not None
+    assert [change.path for change in remedy.changes] == ["examples/test_x.py"]

@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent
 TOUCHES = ("environment", "command", "source", "variables")
 _SEARCHED = 20_000
 _LINE = 500
-_FAMILIES = ("packages", "interfaces", "frames", "python", "paths", "hardware", "running", "forms", "absent")
+_FAMILIES = ("packages", "interfaces", "frames", "python", "paths", "hardware", "running", "folds", "forms", "absent")
 
 
 @dataclass(frozen=True)

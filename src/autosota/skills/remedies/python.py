@@ -85,7 +85,7 @@ def tabs_and_spaces(failure: Failure, match: re.Match[str], context: Context) ->
 def python_two(failure: Failure, match: re.Match[str], context: Context) -> Remedy | None:
     """Remains of Python 2 in the files that cannot be read: print statements, except with a comma, old literals and names."""
     changes = []
-    for path in imports.source_files(context.tree):
+    for path in sorted(path for path in context.tree if path.endswith((".py", ".pyw"))):
         content = context.tree[path]
         if imports.parse(content) is None and len(content) <= imports.MAX_FILE:
             text = modern(content.decode("utf-8", errors="surrogateescape"))
