@@ -53,6 +53,7 @@ def conclude(
         gain_visible=confirmation.gain_visible if confirmation else None,
         secondary=confirmation.secondary if confirmation else (),
         labels=_labels(confirmed, case.baseline, case), violations=violations,
+        checks=confirmation.checks if confirmation else (),
         experiments=ExperimentCounts(
             total=len(history),
             improved=sum(experiment.status == "improved" for experiment in history),

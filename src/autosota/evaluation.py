@@ -55,7 +55,7 @@ class Attempt:
     file: bytes | None = None
     """The metrics file, where the task names one."""
     written: Mapping[str, bytes] = field(default_factory=dict)
-    """Small files with rows that one command wrote into the tree; only when traced."""
+    """Small files with rows that one command wrote into the tree; only when traced or asked for."""
     outputs: Mapping[str, bytes] = field(default_factory=dict)
     """The declared outputs that crossed from predict to score."""
     kept: Mapping[str, bytes] = field(default_factory=dict)
@@ -116,7 +116,22 @@ class Evaluation:
             return finished
         parts = _PARTS.get(purpose, ("whole",)) if self.environment.commands.withhold else ("whole",)
         laid = self.fresh(swap) if purpose in _CLAIMS else swap
-        attempt = self.attempt(commit, seed, swap=laid, parts=parts, hopeless=hopeless)
+        return self._record(commit, seed, purpose, swap, self.attempt(commit, seed, swap=laid, parts=parts, hopeless=hopeless))
+
+    def observe(self, commit: str, seed: int, purpose: Purpose, swap: Swap) -> tuple[Measurement, Attempt]:
+        """Run once, append to the ledger, and hand back what the run wrote: for controls and probes, on a claim's rows."""
+        with self._turns.setdefault((commit, seed, purpose, swap.name), threading.Lock()):
+            if self._store is None:
+                raise TypeError("observe needs a store")
+            parts = _PARTS.get("confirm", ("whole",)) if self.environment.commands.withhold else ("whole",)
+            laid = replace(swap, files={**self.fresh().files, **swap.files})
+            attempt = self.attempt(commit, seed, swap=laid, parts=parts)
+            finished = self._store.finished(commit, seed, purpose, swap.name)
+            return finished or self._record(commit, seed, purpose, swap, attempt), attempt
+
+    def _record(self, commit: str, seed: int, purpose: Purpose, swap: Swap, attempt: Attempt) -> Measurement:
+        if self._store is None:
+            raise TypeError("measurements need a store")
         execution = attempt.execution
         if execution.ended == "stopped":
             raise StageError("an evaluation was interrupted", "run the same command again to go on")
@@ -177,7 +192,7 @@ class Evaluation:
             file = sandbox.read(commands.metrics) if commands.metrics else None
             scores = sandbox.read(commands.items) if commands.items else None
             read, kept = tracing.opened(log, sandbox.root), _kept(sandbox, swap)
-            written = _written(sandbox) if trace else {}
+            written = _written(sandbox) if trace or swap.written else {}
         return replace(self._judge(execution, file), read=read, items=scores, kept=kept, written=written)
 
     # ── predict and score ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -33,6 +33,8 @@ class Swap:
     """Path → content that every command sees there, read-only, whatever a commit holds; labels only where labels are shown."""
     keep: tuple[str, ...] = ()
     """Files of the tree to hand back after the candidate's command ended (`Attempt.kept`)."""
+    written: bool = False
+    """Hand back what one command wrote (`Attempt.written`)."""
 
 
 AS_IS = Swap()

@@ -675,6 +675,19 @@ class MetricName(Record):
     direction: Direction
 
 
+class Check(Record):
+    """What a control, a probe or a calibration of the scorer found beside the paired runs (validity 3.5 and 3.6)."""
+
+    kind: Literal["control", "probe", "scorer"]
+    name: str
+    """e.g. "P1", "without configuration", "baseline with the candidate's compute"."""
+    outcome: Literal["passed", "found", "not-run"]
+    text: str
+    """What was done and seen in a sentence, or why it was not done."""
+    runs: int = 0
+    """Full evaluations that it took."""
+
+
 class Result(Record):
     """Output of a run, an audit or a verification. File 08-result.json; contract, section 4."""
 
@@ -691,6 +704,8 @@ class Result(Record):
     secondary: tuple[Secondary, ...] = ()
     labels: tuple[str, ...] = ()
     violations: tuple[Violation, ...] = ()
+    checks: tuple[Check, ...] = ()
+    """Controls and probes of the candidate, in the order they were made."""
     experiments: ExperimentCounts = ExperimentCounts()
     patch: str | None = None
     runs: int = 0

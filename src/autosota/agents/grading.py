@@ -10,6 +10,7 @@ from autosota.crossed import ItemNoise
 from autosota.records import (
     Assurance,
     Case,
+    Check,
     Gain,
     Grade,
     Measurement,
@@ -53,6 +54,8 @@ class Confirmation(Record):
     best: tuple[Measurement, ...] = ()
     reason: str = ""
     """One sentence for people: why this grade."""
+    checks: tuple[Check, ...] = ()
+    """Controls and probes, made after the pairs."""
 
 
 @dataclass
