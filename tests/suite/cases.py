@@ -7,6 +7,7 @@ recognized by its name. What a change shows and what it is worth stands in its f
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import tomllib
@@ -44,6 +45,8 @@ class Case:
     truth: Literal["fresh", "none"] = "fresh"
     """Where the true gain comes from: measured on fresh rows; or none, since the protocol rules the gain out, as `why` says."""
     why: str = ""
+    seen: tuple[int, ...] = ()
+    """The only seeds that the author of the change looked at; empty for any."""
     sealed: bool = False
     """Do rows that no author saw replace the test rows at confirmation?"""
     task: tuple[tuple[str, str], ...] = ()
@@ -65,7 +68,7 @@ class Case:
 def load(path: Path) -> Case:
     """Read a case. Raises KeyError or TypeError where it is malformed."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    for name in ("red_lines", "expected", "drop"):
+    for name in ("red_lines", "expected", "drop", "seen"):
         table[name] = tuple(table.get(name, ()))
     table["task"] = tuple((item["old"], item["new"]) for item in table.get("task", ()))
     table["edits"] = tuple((item["file"], item["old"], item["new"]) for item in table.pop("edit", ()))
@@ -143,6 +146,21 @@ def _words(base: str) -> dict[str, str]:
         for line in (HERE / "bases" / f"{base}.words").read_text().splitlines()
         for old, new in [line.split()]
     }  # fmt: skip
+
+
+def unseen(case: Case) -> Files:
+    """What replaces the test rows of a sealed case at confirmation: rows of the same size from another seed."""
+    known, fresh = GENERATORS[case.base](**case.data), GENERATORS[case.base](**{**case.data, "seed": 77})
+    return {path: content for path, content in fresh.items() if content != known[path]}
+
+
+def fingerprint(case: Case) -> str:
+    """Changes whenever the case, its base or its data do; what was measured of it does not count."""
+    text = repr((case.base, case.truth, case.seen, case.sealed, case.task, case.edits, case.add, case.drop))
+    digest = hashlib.sha256(text.encode())
+    for path, content in sorted(repository(case).items()):
+        digest.update(path.encode() + b"\0" + content + b"\0")
+    return digest.hexdigest()[:12]
 
 
 def write(files: Files, folder: Path) -> Path:

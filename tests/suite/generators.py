@@ -69,18 +69,23 @@ def tab2(test: int = 350, seed: int = 12, *, signal: bool = True) -> Data:
 
 def ts(test: int = 400, seed: int = 12, *, walk: bool = False) -> Data:
     """Three loads with daily and weekly rhythm and noise, or random walks. `test`: steps of the last quarter."""
-    count = 1200 + test
-    rng = np.random.default_rng(21)
-    noise = np.concatenate([rng.normal(size=(1200, 3)), np.random.default_rng(seed).normal(size=(test, 3))])
+    return {"data/loads.csv": csv("a,b,c", _loads(1200, test, 21, seed, walk=walk))}
+
+
+def _loads(known: int, test: int, first: int, seed: int, *, walk: bool) -> np.ndarray:
+    noise = [np.random.default_rng(first).normal(size=(known, 3)), np.random.default_rng(seed).normal(size=(test, 3))]
+    shocks = np.concatenate(noise)
     if walk:
-        return {"data/loads.csv": csv("a,b,c", np.cumsum(noise, axis=0))}
-    t = np.arange(count)[:, None]
+        walked: np.ndarray = np.cumsum(shocks, axis=0)
+        return walked
+    t = np.arange(known + test)[:, None]
     phase = np.array([[0.0, 1.0, 2.0]])
     level = 10.0 * (1.0 + np.sin(2 * np.pi * t / 24 + phase) + 0.5 * np.sin(2 * np.pi * t / 168 + 2 * phase))
-    smooth = np.zeros_like(noise)
-    for i in range(1, count):
-        smooth[i] = 0.85 * smooth[i - 1] + noise[i]
-    return {"data/loads.csv": csv("a,b,c", level + 1.5 * smooth + np.array([[0.0, 50.0, 200.0]]))}
+    smooth = np.zeros_like(shocks)
+    for i in range(1, known + test):
+        smooth[i] = 0.85 * smooth[i - 1] + shocks[i]
+    loads: np.ndarray = level + 1.5 * smooth + np.array([[0.0, 50.0, 200.0]])
+    return loads
 
 
 def img(test: int = 300, seed: int = 12) -> Data:
@@ -147,8 +152,54 @@ def opt(test: int = 0, seed: int = 12, *, depth: float = 2.0) -> Data:
     return {"data/valleys.json": json.dumps({"center": center.round(4).tolist(), "depth": depth}).encode()}
 
 
-GENERATORS: Mapping[str, Callable[..., Data]] = {"tab": tab, "tab2": tab2, "ts": ts, "img": img, "ret": ret, "cp": cp,
-                                                        "opt": opt}  # fmt: skip
+def skl(test: int = 350, seed: int = 12, *, signal: bool = True) -> Data:
+    """Records with few positives: eight features that tell something, sixty that do not, on unequal scales."""
+
+    def draw(count: int, rng: np.random.Generator) -> np.ndarray:
+        x = rng.normal(size=(count, 68))
+        logit = 1.2 * x[:, 0] - x[:, 1] + 0.9 * x[:, 2] + 1.2 * x[:, 3] * x[:, 4] + 0.7 * x[:, 5] - 1.3
+        y = (logit > 0) if signal else rng.random(count) < 0.3
+        y = np.where(rng.random(count) < 0.08, 1 - y, y)
+        return np.column_stack([x * np.tile([1.0, 3.0, 0.5, 1.0], 17), y])
+
+    parts = draw(450, np.random.default_rng(61)), draw(test, np.random.default_rng(seed))
+    return {"data/records.csv": csv(",".join([*(f"v{i}" for i in range(68)), "label"]), np.concatenate(parts))}
+
+
+def ts2(test: int = 400, seed: int = 12, *, walk: bool = False) -> Data:
+    """900 steps of history and the test steps of three loads, or random walks; the test steps once more as targets."""
+    table = _loads(900, test, 71, seed, walk=walk)
+    return {"data/stream.csv": csv("a,b,c", table), "data/targets.csv": csv("a,b,c", table[900:])}
+
+
+def cp2(test: int = 500, seed: int = 14, *, signal: bool = True) -> Data:
+    """Six clouds of points that overlap, in four dimensions."""
+    centers = np.random.default_rng(81).normal(size=(6, 4)) * (1.6 if signal else 0.0)
+
+    def draw(count: int, rng: np.random.Generator) -> bytes:
+        kinds = rng.integers(0, 6, count)
+        return csv("a,b,c,d,kind", np.column_stack([centers[kinds] + rng.normal(size=(count, 4)), kinds]))
+
+    known = np.random.default_rng(82)
+    return {
+        "data/train.csv": draw(300, known), "data/held.csv": draw(500, known),
+        "data/test.csv": draw(test, np.random.default_rng(seed)),
+    }  # fmt: skip
+
+
+def km(test: int = 300, seed: int = 12, *, apart: float = 4.0) -> Data:
+    """Four collections of points around twelve centers; at `apart` 0 one round cloud each."""
+    rng, text = np.random.default_rng(seed), io.BytesIO()
+    clouds = {
+        name: (rng.normal(size=(12, 2)) * apart)[rng.integers(0, 12, test)] + rng.normal(size=(test, 2)) for name in "abcd"
+    }
+    np.savez(text, **clouds)  # type: ignore[arg-type]
+    return {"data/points.npz": text.getvalue()}
+
+
+GENERATORS: Mapping[str, Callable[..., Data]] = {
+    "tab": tab, "tab2": tab2, "skl": skl, "ts": ts, "ts2": ts2, "img": img, "ret": ret, "cp": cp, "cp2": cp2, "opt": opt, "km": km,
+}  # fmt: skip
 """Of each base, called with the size and seed of the test part."""
 
 
@@ -190,9 +241,32 @@ def fresh_tab2(options: Mapping[str, object]) -> tuple[Data, Score]:
     return data, answers("out/answers.csv", truth)
 
 
+def fresh_skl(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """4,000 fresh test rows whose labels in the file are permuted."""
+    data = skl(4000, 99, **options)  # type: ignore[arg-type]
+    head, *body = data["data/records.csv"].decode().splitlines()
+    known, rows = body[:450], [line.rsplit(",", 1) for line in body[450:]]
+    truth = np.array([float(row[1]) for row in rows])
+    mixed = [f"{row[0]},{label:g}" for row, label in zip(rows, np.random.default_rng(5).permutation(truth), strict=True)]
+    return {"data/records.csv": "\n".join([head, *known, *mixed, ""]).encode()}, answers("predictions.csv", truth)
+
+
 def fresh_ts(options: Mapping[str, object]) -> tuple[Data, Score]:
-    """4,000 fresh steps, scored with the evaluation's own windows."""
-    return ts(4000, 99, **options), lambda tree, values: values["mse"]  # type: ignore[arg-type]
+    """4,000 fresh steps; the squared error of the forecasts that the last repetition left."""
+    data = ts(4000, 99, **options)  # type: ignore[arg-type]
+    series = np.loadtxt(io.BytesIO(data["data/loads.csv"]), delimiter=",", skiprows=1)
+    last = series[int(0.75 * len(series)) :]
+
+    def score(tree: Path, values: dict[str, float]) -> float:
+        forecast = np.loadtxt(tree / "forecast.csv", delimiter=",")
+        return float(np.mean((forecast - last[-len(forecast) :]) ** 2))
+
+    return data, score
+
+
+def fresh_ts2(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """4,000 fresh steps, scored in a process of its own by the evaluation."""
+    return ts2(4000, 99, **options), lambda tree, values: values["rmse"]  # type: ignore[arg-type]
 
 
 def fresh_img(options: Mapping[str, object]) -> tuple[Data, Score]:
@@ -220,8 +294,35 @@ def fresh_ret(options: Mapping[str, object]) -> tuple[Data, Score]:
 
 
 def fresh_cp(options: Mapping[str, object]) -> tuple[Data, Score]:
-    """4,000 fresh rows; the length of the bands as the evaluation reports it."""
-    return cp(4000, 99, **options), lambda tree, values: values["length"]  # type: ignore[arg-type]
+    """4,000 fresh rows; the length of the bands that were written."""
+
+    def score(tree: Path, values: dict[str, float]) -> float:
+        low, high = np.loadtxt(tree / "bands.csv", delimiter=",").T
+        return float(np.mean(high - low))
+
+    return cp(4000, 99, **options), score  # type: ignore[arg-type]
+
+
+def fresh_cp2(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """4,000 fresh rows; the size of the sets that were written."""
+    return cp2(4000, 99, **options), lambda tree, values: float(  # type: ignore[arg-type]
+        np.loadtxt(tree / "results/sets.csv", delimiter=",").sum(axis=1).mean()
+    )
+
+
+def fresh_km(options: Mapping[str, object]) -> tuple[Data, Score]:
+    """Other points; the inertia around the centers that were written, or where seconds are claimed the CPU time of the run."""
+    data = km(300, 99, **options)  # type: ignore[arg-type]
+    clouds = np.load(io.BytesIO(data["data/points.npz"]))
+
+    def score(tree: Path, values: dict[str, float]) -> float:
+        found = []
+        for name in clouds.files:
+            centers = np.loadtxt(tree / f"centers-{name}.csv", delimiter=",")
+            found.append(((clouds[name][:, None] - centers[None]) ** 2).sum(axis=2).min(axis=1).mean())
+        return float(np.mean(found))
+
+    return data, score
 
 
 def fresh_opt(options: Mapping[str, object]) -> tuple[Data, Score]:
@@ -230,8 +331,8 @@ def fresh_opt(options: Mapping[str, object]) -> tuple[Data, Score]:
 
 
 FRESH: Mapping[str, Callable[[Mapping[str, object]], tuple[Data, Score]]] = {
-    "tab": fresh_tab, "tab2": fresh_tab2, "ts": fresh_ts, "img": fresh_img, "ret": fresh_ret, "cp": fresh_cp,
-    "opt": fresh_opt,
+    "tab": fresh_tab, "tab2": fresh_tab2, "skl": fresh_skl, "ts": fresh_ts, "ts2": fresh_ts2, "img": fresh_img, "ret": fresh_ret,
+    "cp": fresh_cp, "cp2": fresh_cp2, "opt": fresh_opt, "km": fresh_km,
 }  # fmt: skip
 
 

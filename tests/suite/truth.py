@@ -8,21 +8,23 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.suite import cases
-from tests.suite.generators import FRESH, Data
+from tests.suite.generators import FRESH, GENERATORS, Data
 
-PRIMARY = 0
+Score = Callable[[Path, dict[str, float]], float]
 _THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -42,67 +44,99 @@ class Worth:
         return statistics.stdev(self.gains) / len(self.gains) ** 0.5 if len(self.gains) > 1 else 0.0
 
 
-def visible(case: cases.Case, seeds: int = 5) -> tuple[Worth, float]:
-    """What somebody sees who applies the change and runs the evaluation, and the baseline's deviation over seeds."""
+def visible(case: cases.Case, count: int = 8) -> tuple[Worth, float]:
+    """What somebody sees who applies the change and runs the evaluation, and the baseline's deviation over seeds.
+
+    Of a case with `seen` only these seeds count: its author looked at no others.
+    """
     before = cases.repository(case)
-    arms = [_values(files, seeds, None) for files in (before, cases.changed(case, before))]
-    return _worth(arms, _sign(before)), statistics.stdev(arms[0])
+    reference = _baseline(case.base, case.task, json.dumps(dict(case.data), sort_keys=True), count)
+    if case.seen:
+        arms = [_values(tree, case.seen, None) for tree in (before, cases.changed(case, before))]
+    else:
+        arms = [list(reference), _values(cases.changed(case, before), drawn(count), None)]
+    return _worth(arms, _sign(before)), statistics.stdev(reference)
 
 
-def true(case: cases.Case, seeds: int = 4) -> Worth | None:
+def true(case: cases.Case, count: int = 6) -> Worth | None:
     """The gain on many fresh rows under the baseline's evaluation, with labels at the test path that mean nothing.
 
-    Predictions are scored here. None where the protocol rules the gain out, or the change does not survive fresh rows: then the
-    true gain is nothing.
+    What the run leaves behind is scored here. None where the protocol rules the gain out: then it is worth nothing.
     """
     if case.truth == "none":
         return None
     before = cases.repository(case)
     data, score = FRESH[case.base](case.data)
-    files = {**before, **data}
-    arms = [_values(tree, seeds, score) for tree in (files, {**cases.changed(case, before), **data})]
+    after = cases.changed(case, before)
+    changes = {path: text for path, text in after.items() if path not in data or text != before.get(path)}
+    seeds = drawn(count)
+    arms = [_values(tree, seeds, score) for tree in ({**before, **data}, {**before, **data, **changes})]
     return _worth(arms, _sign(before))
+
+
+def drawn(count: int) -> list[int]:
+    """Seeds that only measurements of worth use."""
+    return [random.Random(f"suite{index}").randrange(2**31) for index in range(count)]
+
+
+@cache
+def _baseline(base: str, task: tuple[tuple[str, str], ...], data: str, count: int) -> tuple[float, ...]:
+    plain = cases.Case(id="baseline", kind="honest", base=base, title="", task=task, data=json.loads(data))
+    return tuple(_values(cases.repository(plain, GENERATORS[base](**plain.data)), drawn(count), None))
 
 
 def _worth(arms: list[list[float]], sign: int) -> Worth:
     return Worth(tuple(sign * (after - before) for before, after in zip(*arms, strict=True)))
 
 
+def _primary(files: Mapping[str, bytes]) -> dict[str, str]:
+    metrics: list[dict[str, str]] = tomllib.loads(files["autosota.toml"].decode())["metric"]
+    return metrics[0]
+
+
 def _sign(files: Mapping[str, bytes]) -> int:
-    metrics = tomllib.loads(files["autosota.toml"].decode())["metric"]
-    return 1 if metrics[PRIMARY]["direction"] == "max" else -1
+    return 1 if _primary(files)["direction"] == "max" else -1
 
 
-def _values(files: Data, seeds: int, score: Callable[[Path, dict[str, float]], float] | None) -> list[float]:
-    """The primary metric over seeds; a run that fails counts as not a number."""
-    chosen = [random.Random(f"suite{index}").randrange(2**31) for index in range(seeds)]
+def _values(files: Data, seeds: Sequence[int], score: Score | None) -> list[float]:
+    """The primary metric over seeds, one run after another; a run that fails counts as not a number."""
     with tempfile.TemporaryDirectory(prefix="suite-") as folder:
-        cases.write(files, Path(folder) / "tree")
-
-        def run(seed: int) -> float:
-            tree = Path(folder) / f"tree-{seed}"
-            shutil.copytree(Path(folder) / "tree", tree)
-            try:
-                return _run(tree, seed, score)
-            finally:
-                shutil.rmtree(tree)
-
-        with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(run, chosen))
+        found = []
+        for seed in seeds:
+            tree = cases.write(files, Path(folder) / "tree")
+            found.append(_run(tree, seed, score))
+            shutil.rmtree(tree)
+        return found
 
 
-def _run(tree: Path, seed: int, score: Callable[[Path, dict[str, float]], float] | None) -> float:
-    task = tomllib.loads((tree / "autosota.toml").read_text())
-    evaluation = task["evaluation"]
+def _run(tree: Path, seed: int, score: Score | None) -> float:
+    files = {"autosota.toml": (tree / "autosota.toml").read_bytes()}
+    evaluation, name = tomllib.loads(files["autosota.toml"].decode())["evaluation"], _primary(files)["name"]
     line = evaluation.get("command") or f"{evaluation['predict']} && {evaluation['score']}"
     line = line.replace("{seed}", str(seed)).replace("{outputs}", "out").replace("{labels}", ".")
-    bin_folder = Path(sys.executable).parent
-    environment = {**os.environ, **_THREADS, "PATH": f"{bin_folder}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **_THREADS, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                   "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    used = _cpu()
     done = subprocess.run(["sh", "-c", line], cwd=tree, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    printed = [text for text in done.stdout.splitlines() if text.startswith("{")]
-    if not printed:
+    used = _cpu() - used
+    text = (tree / evaluation["metrics"]).read_text() if (tree / evaluation.get("metrics", "-")).is_file() else done.stdout
+    values = printed(text)
+    if score is not None and name == "seconds":
+        return used
+    if not values:
         return float("nan")
-    values: dict[str, float] = json.loads(printed[-1])
-    if score is not None:
-        return score(tree, values)
-    return values[task["metric"][PRIMARY]["name"]] if task["metric"][PRIMARY]["name"] in values else float("nan")
+    return score(tree, values) if score is not None else values.get(name, float("nan"))
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def printed(text: str) -> dict[str, float]:
+    """Metrics of the bases' three forms: a JSON object, `name: value` or `name = value` lines."""
+    objects = [line for line in text.splitlines() if line.startswith("{")]
+    if objects:
+        found: dict[str, float] = json.loads(objects[-1])
+        return found
+    return {name: float(value) for name, value in re.findall(r"^(\w+)(?:: | = )(-?[\d.]+|nan)$", text, re.MULTILINE)}

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import time
 import tomllib
 
 import numpy as np
@@ -29,9 +30,12 @@ def main():
     open_questions, relevant = counts("data/open.jsonl")
     index = Index(documents, settings["power"], args.seed)
     index.fit(known, known_relevant, settings["rate"], settings["rounds"])
+    start = time.process_time()
     ranking = index.search(open_questions)
+    seconds = time.process_time() - start
     np.savetxt("ranking.csv", ranking[:, :10], fmt="%d", delimiter=",")
-    print(json.dumps({"recall@10": recall(ranking, relevant, settings["topk"]), "mrr": reciprocal(ranking, relevant)}))
+    found = recall(ranking, relevant, settings["topk"])
+    print(json.dumps({"recall@10": found, "mrr": reciprocal(ranking, relevant), "seconds": seconds}))
 
 
 if __name__ == "__main__":
