@@ -109,11 +109,13 @@ class Rows:
             return True
         return not self.noise.against and crossed.combine(low, center, high, self.noise, self.level)[0] > 0.0
 
-    def hopeless(self, center: float, confirmed: bool) -> bool:
-        """Would more seeds change nothing about that? Where the rows' noise is no more than bounded, seeds are tested first."""
+    def hopeless(self, gains: Sequence[float], confirmed: bool) -> bool:
+        """Would more seeds change nothing about that, even if they turn out well? Where the rows' noise is no more than bounded,
+        seeds are tested first."""
         if self.noise is None or (self.noise.rows is None and not self.searched):
             return False
-        return (self.noise.measured or confirmed) and (self.noise.against or self.noise.hopeless(center, self.level))
+        best = statistics.mean(gains) + 2.0 * statistics.deviation(gains) / len(gains) ** 0.5
+        return (self.noise.measured or confirmed) and (self.noise.against or self.noise.hopeless(best, self.level))
 
     @property
     def labels(self) -> tuple[str, ...]:

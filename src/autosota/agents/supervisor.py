@@ -107,7 +107,7 @@ class Supervisor:
             gains, rows = arms.gains(spec), grading.rows(arms)
             decision = statistics.decide(gains, attempt=attempt, looks=looks, seeded=arms.seeded(spec))
             confirmed = confirmed or decision == "confirmed"
-            if decision == "futile" or arms.certain(spec) or rows.hopeless(statistics.mean(gains), confirmed):
+            if decision == "futile" or arms.certain(spec) or rows.hopeless(gains, confirmed):
                 break
             undecided = any(guard.state == "undecided" for guard in guards.compare(arms.candidate, arms.baseline, case.rubric))
             if confirmed and not undecided and rows.support(*over_seeds(gains)):
