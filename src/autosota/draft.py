@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from autosota import entrypoints, preparation
 from autosota.environments import manifests
+from autosota.metrics.vocabulary import normalize
+from autosota.records import MetricSpec
 
 if TYPE_CHECKING:
     from autosota.config import Resolved
 
 
-def task_file(resolved: Resolved, tree: Mapping[str, bytes]) -> str:
-    """An autosota.toml with what rules find; every line that is a guess says so."""
+def task_file(resolved: Resolved, tree: Mapping[str, bytes], specs: Sequence[MetricSpec] = ()) -> str:
+    """An autosota.toml with what rules find; guesses say so. `specs`: what the paper reports, headline first."""
     chosen, notes = preparation.commands(resolved, tree)
     candidates = entrypoints.find(tree)
     found = (chosen.evaluate if chosen else None) or (candidates[0].line if candidates else None)
@@ -26,7 +28,7 @@ def task_file(resolved: Resolved, tree: Mapping[str, bytes]) -> str:
     request = manifests.read(tree)
     paper = next((path for path in sorted(tree) if re.fullmatch(r"(?i)(docs/)?paper\.(pdf|md|tex|html)", path)), None)
     metrics_file = _metrics_file(line, tree)
-    named = _metric(tree, line)
+    named, spec = _named(tree, line, specs)
     evaluated = entrypoints.scripts(line, tree)
     text = [
         "# How this repository is measured. Every line below was found by rules: check each.",
@@ -43,6 +45,7 @@ def task_file(resolved: Resolved, tree: Mapping[str, bytes]) -> str:
         f"command   = {_quote(line)}"
         + ("  # check: is this the run whose number the paper reports?" if found else "  # CHANGE: no command was found"),
         *(f"# command = {_quote(item.line)}  # from {item.origin}" for item in candidates[:4] if item.line not in line),
+        *_two_commands(tree),
         f"# seed: {reason}" if place.kind != "key" else f"seed      = {_quote(f'{place.file}:{place.key}')}  # check: {reason}",
         f"metrics   = {_quote(metrics_file)}  # check: is this the file with the metrics?"
         if metrics_file
@@ -57,7 +60,7 @@ def task_file(resolved: Resolved, tree: Mapping[str, bytes]) -> str:
         + ("  # check: the number to improve" if named[1] else "  # CHANGE: the name of the number to improve"),
         f'direction = "{named[2]}"  # check: is larger ("max") or smaller ("min") better?',
         "primary = true",
-        "# reported = 0.912                     # the paper's number",
+        _reported(spec),
         "# tolerance = 0.01                     # absolute; how near counts as reproduced",
         "",
         "[budget]",
@@ -66,6 +69,45 @@ def task_file(resolved: Resolved, tree: Mapping[str, bytes]) -> str:
         "",
     ]
     return "\n".join(text)
+
+
+def _named(tree: Mapping[str, bytes], line: str, specs: Sequence[MetricSpec]) -> tuple[tuple[str, bool, str], MetricSpec | None]:
+    """The metric as the code names it, else as the paper does; and what the paper says of it."""
+    found = _metric(tree, line)
+    words = normalize(found[0])
+    same = [spec for spec in specs if words in normalize(spec.name) or normalize(spec.name) in words]
+    if found[1] or not specs:
+        return found, same[0] if same and found[1] else None
+    return (specs[0].name, True, specs[0].direction), specs[0]
+
+
+def _reported(spec: MetricSpec | None) -> str:
+    if spec is None or spec.reported is None:
+        return "# reported = 0.912                     # the paper's number"
+    page = f", page {spec.evidence.page}" if spec.evidence and spec.evidence.page else ""
+    where = " ".join(part for part in (spec.name, spec.setting, spec.dataset) if part)
+    return f"reported = {spec.reported:g}  # check: the paper's {json.dumps(where, ensure_ascii=False)[1:-1]}{page}"
+
+
+def _two_commands(tree: Mapping[str, bytes]) -> Iterator[str]:
+    """Where a script predicts and another beside it scores: the two-command form, to be checked and taken."""
+    for path in sorted(tree):
+        folder, _, name = path.rpartition("/")
+        match = re.fullmatch(r"(?:predict|infer|generate)(\w*)\.py", name)
+        beside = [f"{folder}/{word}{match[1]}.py".lstrip("/") for word in ("score", "evaluate", "eval")] if match else []
+        scorer = next((other for other in beside if other in tree), None)
+        if scorer is None:
+            continue
+        options = entrypoints.options_of(tree[path])
+        seed = " --seed {seed}" if "--seed" in options else ""
+        out = next((option for option in ("--out", "--output", "--output-dir", "--out-dir", "-o") if option in options), None)
+        yield "# One script predicts, another scores. With labels that only the scorer sees, results can be `sealed`:"
+        yield "# check these, and take them instead of `command`."
+        yield f"# predict = {_quote(f'python {path}{seed} {out} {{outputs}}' if out else f'python {path}{seed}')}"
+        yield f"# score   = {_quote(f'python {scorer} {{outputs}} {{labels}}')}"
+        yield '# outputs = ["predictions.npz"]         # CHANGE: the files that cross'
+        yield '# labels  = ["data/test_labels.npy"]    # CHANGE: what only the scorer may see'
+        return
 
 
 def _quote(text: str | None) -> str:

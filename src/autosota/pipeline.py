@@ -42,6 +42,7 @@ from autosota.records import (
 from autosota.seeds import Seeds
 from autosota.statistics import mean
 from autosota.store import PROTOCOL, RESOURCES, Store
+from autosota.taskfile import TaskFile
 from autosota.workspace import Workspace
 
 R = TypeVar("R", bound=Record)
@@ -179,7 +180,12 @@ def _objective(
 def _baseline(parts: Parts, environment: Environment, rubric: Rubric, workspace: Workspace) -> Baseline:
     seeds = Seeds(parts.store.secret()).draw("noise", parts.resolved.config.seeds)
     locked = evaluation(parts, environment, rubric.metrics, workspace, lock(parts, environment, rubric, workspace))
-    return parts.init.reproduce(environment, rubric, locked, seeds, parts.engine)
+    last = end(parts)
+
+    def expired() -> bool:
+        return last is not None and time.monotonic() > last
+
+    return parts.init.reproduce(environment, rubric, locked, seeds, parts.engine, expired=expired)
 
 
 def _score(parts: Parts, rubric: Rubric, environment: Environment, baseline: Baseline, workspace: Workspace) -> Rubric:
@@ -191,8 +197,8 @@ def _score(parts: Parts, rubric: Rubric, environment: Environment, baseline: Bas
 
 
 def _check_time(parts: Parts) -> None:
-    limit = parts.resolved.config.time
-    if limit is not None and active_seconds(parts.store) + time.monotonic() - parts.started > limit:
+    last, limit = end(parts), parts.resolved.config.time
+    if last is not None and time.monotonic() > last and parts.store.baseline() is None:
         raise BudgetError(f"the time budget of {limit:.0f} s ended before there was a baseline", "give more with --time")
 
 
@@ -297,7 +303,11 @@ def task_file(parts: Parts) -> str:
     task = _resource(parts)
     workspace = parts.make_workspace(Path(task.repository.path))
     try:
-        return parts.init.write_task_file(parts.resolved, workspace)
+        specs = parts.objective.run(task, TaskFile()).metrics
+    except UsageError:
+        specs = ()
+    try:
+        return parts.init.write_task_file(parts.resolved, workspace, specs)
     finally:
         workspace.close()
 

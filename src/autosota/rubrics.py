@@ -107,9 +107,15 @@ def compare(metric: MetricSpec, values: Sequence[float]) -> tuple[bool, float]:
     if metric.reported is None or not values:
         raise ValueError(f"{metric.name}: nothing to compare")
     difference = statistics.fmean(values) - metric.reported
+    return abs(difference) <= (tolerance(metric, values) or 0.0) * (1 + 1e-12), difference
+
+
+def tolerance(metric: MetricSpec, values: Sequence[float]) -> float | None:
+    """How far the mean of `values` may be from the reported number, absolute; None where nothing is reported."""
+    if metric.reported is None or metric.tolerance is not None:
+        return metric.tolerance
     noise = statistics.stdev(values) if len(values) > 1 else 0.0
-    tolerance = metric.tolerance if metric.tolerance is not None else max(2 * noise, 0.01 * abs(metric.reported))
-    return abs(difference) <= tolerance * (1 + 1e-12), difference
+    return max(2 * noise, 0.01 * abs(metric.reported))
 
 
 # ── PaperBench's files ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -306,7 +306,10 @@ def _modified(path: Path) -> float:
 
 
 def _state(path: Path) -> str:
-    return "searching" if (path / EXPERIMENTS).is_file() else "started"
+    """How far a run without a result has come: a replication ends with its baseline."""
+    if (path / EXPERIMENTS).is_file():
+        return "searching"
+    return "replicated" if (path / FILES[Baseline]).is_file() else "started"
 
 
 def _title(path: Path) -> str:
@@ -370,10 +373,14 @@ def replication(outcome: HasStore) -> str:
         return f"{story.headline(facts)}\n\nrun      {store.folder}"
     told = {"yes": "Reproduced.", "partly": "Partly reproduced.", "no": "Not reproduced.", "unknown": "Nothing to compare with."}
     lines = [told[facts.baseline.reproduced], ""]
-    lines.append(f"{'metric':<24} {'paper':>10} {'measured':>10} {'± noise':>10}")
+    lines.append(f"{'metric':<24} {'paper':>10} {'measured':>10} {'± noise':>10} {'tolerance':>10}")
     for spec in facts.rubric.metrics[:40]:
         mean, noise = finite(facts.baseline.mean.get(spec.name)), finite(facts.baseline.noise.get(spec.name))
-        lines.append(f"{clip(spec.name, 24):<24} {number(spec.reported):>10} {number(mean):>10} {number(noise):>10}")
+        allowed = rubrics.tolerance(
+            spec, [item.values[spec.name] for item in facts.baseline.measurements if item.ok and spec.name in item.values]
+        )
+        shown = (number(spec.reported), number(mean), number(noise), number(allowed) if spec.reported is not None else "")
+        lines.append(f"{clip(spec.name, 24):<24} " + " ".join(f"{text:>10}" for text in shown))
     reasons = [note for note in facts.baseline.notes if note.startswith(("substitute: ", "reduced settings: "))]
     if facts.baseline.reproduced == "partly":
         missed = [spec.name for spec in facts.rubric.metrics if _within(spec, facts.baseline) is False]

@@ -393,3 +393,19 @@ def test_code_that_does_not_parse_or_is_too_deep_is_skipped(tmp_path: Path) -> N
         "a.py": "fetch_x()",
     }
     assert [asset.name for asset in assets.find(tree(tmp_path / "foo", files))] == ["x"]
+
+
+def test_the_paper_may_lie_in_the_repository(tmp_path: Path) -> None:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "train.py").write_text("print('accuracy: 0.9')\n")
+    (folder / "paper.md").write_text("# A Method of Rules\n\n## Abstract\n\nWe make rules.\n\n## Results\n\nGood.\n")
+    task = Resource().run(None, str(folder), folder=tmp_path / "run", task_folder=None)
+    assert task.paper is not None
+    assert task.paper.title == "A Method of Rules"
+    assert "paper found in the repository: paper.md" in task.repository.notes
+    (folder / "paper.md").unlink()
+    (folder / "article.pdf").write_bytes(b"%PDF-1.4 broken")
+    task = Resource().run(None, str(folder), folder=tmp_path / "run", task_folder=None)
+    assert task.paper is None
+    assert any("article.pdf in the repository cannot be read" in note for note in task.repository.notes)

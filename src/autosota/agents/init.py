@@ -20,7 +20,7 @@ from autosota.agents import acquiring, needs
 from autosota.agents.fix import Fix, Proposal
 from autosota.agents.monitor import Bounds, Event, Monitor
 from autosota.agents.objective import compare
-from autosota.errors import AutosotaError, StageError
+from autosota.errors import AutosotaError, BudgetError, StageError
 from autosota.evaluation import Attempt, Evaluation
 from autosota.ports import Engine, Executor
 from autosota.records import (
@@ -301,15 +301,20 @@ class Init:
     # ── baseline ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def reproduce(
-        self, environment: Environment, rubric: Rubric, evaluation: Evaluation, seeds: Sequence[int], engine: Engine
-    ) -> Baseline:
-        """Measure over `seeds`, in their order. Raises StageError when none delivers every metric."""
+        self, environment: Environment, rubric: Rubric, evaluation: Evaluation, seeds: Sequence[int], engine: Engine,
+        *, expired: Callable[[], bool] = lambda: False,
+    ) -> Baseline:  # fmt: skip
+        """Measure over `seeds`, in their order; once the time has `expired` no further one is begun.
+
+        Raises StageError when none delivers every metric, BudgetError when the time left fewer than two runs."""
 
         def job(seed: int) -> Callable[[], tuple[Measurement, ...]]:
-            return lambda: (evaluation.measure(environment.commit, seed, "noise"),)
+            return lambda: () if expired() else (evaluation.measure(environment.commit, seed, "noise"),)
 
         pending = [engine.submit(job(seed)) for seed in seeds]
         measurements = tuple(measurement for item in pending for measurement in item.result())
+        if len(measurements) < min(2, len(seeds)):
+            raise BudgetError(f"the time ended after {len(measurements)} of {len(seeds)} baseline runs", "give more with --time")
         good = [measurement for measurement in measurements if measurement.ok]
         if not good:
             last = measurements[-1]
@@ -320,6 +325,8 @@ class Init:
         values = {spec.name: [measurement.values[spec.name] for measurement in good] for spec in rubric.metrics}
         whole = {spec.name: [measurement.whole[spec.name] for measurement in good] for spec in rubric.metrics}
         primary = values[rubric.primary.name]
+        short = f"the time ended after {len(measurements)} of {len(seeds)} runs"
+        cut = (short,) if len(measurements) < len(seeds) else ()
         deterministic = len(good) > 1 and constant(primary)
         return Baseline(
             measurements=measurements,
@@ -329,7 +336,7 @@ class Init:
             cpu_seconds=median(measurement.cpu_seconds for measurement in good),
             reproduced=_reproduced(rubric, whole, environment),
             deterministic=deterministic,
-            notes=_baseline_notes(environment, rubric, measurements, whole, deterministic),
+            notes=(*_baseline_notes(environment, rubric, measurements, whole, deterministic), *cut),
         )
 
     def checks(
@@ -349,9 +356,10 @@ class Init:
                 decided[leaf.check or ""] = rest in reached or any(f"/{path}".endswith(inside) for path in tree)
         return decided
 
-    def write_task_file(self, resolved: Resolved, workspace: Workspace) -> str:
-        """What `autosota init` writes: the task file that rules find, with a comment on every line a person should check."""
-        return draft.task_file(resolved, workspace.tree(workspace.snapshot()))
+    def write_task_file(self, resolved: Resolved, workspace: Workspace, specs: Sequence[MetricSpec] = ()) -> str:
+        """What `autosota init` writes: the task file that rules find, with a comment on every line a person should check.
+        `specs`: what the paper reports, the headline first."""
+        return draft.task_file(resolved, workspace.tree(workspace.snapshot()), specs)
 
 
 def _runs(attempt: Attempt, specs: Sequence[MetricSpec]) -> bool:

@@ -73,6 +73,8 @@ class Resource:
             assert read is not None and paper_source is not None
             obtained = self._named(read, _home(read.source, task_folder), folder, notes)
         root = Path(obtained.path)
+        if paper_source is None:
+            read = _inside(root, folder, notes)
         contents = repositories.inspect(root)
         more = (*obtained.notes, *notes, *repositories.notes(contents))
         return Task(
@@ -232,6 +234,25 @@ def _unrelated(url: str, read: Paper) -> str:
     if re.search(r"(?:^|[-_])datasets?$", segments[-1]) and not own:
         return "a data set"
     return ""
+
+
+def _inside(root: Path, cache: Path, notes: list[str]) -> Paper | None:
+    """The paper that lies in the repository under a telling name, or as the only PDF at its top; None where there is none."""
+    places = [root / folder / f"paper.{ending}" for folder in ("", "docs", "paper") for ending in ("pdf", "tex", "md", "html")]
+    found = [path for path in places if path.is_file() and path.resolve().is_relative_to(root.resolve())]
+    if not found:
+        alone = [path for path in root.glob("*.pdf") if path.is_file() and not path.is_symlink()]
+        found = alone if len(alone) == 1 else []
+    for path in found[:1]:
+        name = path.relative_to(root).as_posix()
+        try:
+            read = paper.read(str(path), cache=cache)
+        except UsageError as error:
+            notes.append(f"{name} in the repository cannot be read as its paper: {error.message}")
+            continue
+        notes.append(f"paper found in the repository: {name}")
+        return read
+    return None
 
 
 def _home(source: str, task_folder: Path | None) -> Path | None:
