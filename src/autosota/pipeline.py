@@ -84,6 +84,8 @@ def replicate(parts: Parts) -> tuple[Case, Workspace]:
     task = resource(parts)
     workspace = parts.make_workspace(Path(task.repository.path))
     parts.progress.note("; ".join(task.readiness.reasons))
+    if (kind := task.classification) is not None and kind.kind != "method":
+        parts.progress.note(f"a {kind.kind} paper: {kind.reason}")
 
     def make_evaluation(environment: Environment, metrics: Sequence[MetricSpec]) -> Evaluation:
         return evaluation(parts, environment, metrics, workspace)
