@@ -20,6 +20,7 @@ Assurance = Literal["sealed", "guarded", "observed"]
 Level = Literal["PARAM", "CODE", "ALGO"]
 Scope = Literal["micro", "meso", "macro"]
 Risk = Literal["low", "medium", "high"]
+PaperKind = Literal["method", "theory", "benchmark", "survey"]
 Scalar = bool | int | float | str | None
 """A knob's value."""
 
@@ -89,6 +90,13 @@ class Paper(Record):
     """What could not be read, in words."""
 
 
+class Classification(Record):
+    """What kind of paper it is (paper section 3.2), and which of its words say so."""
+
+    kind: PaperKind
+    reason: str
+
+
 class Repository(Record):
     """A local snapshot of the paper's code."""
 
@@ -131,6 +139,8 @@ class Task(Record):
     repository: Repository
     readiness: Readiness
     assets: tuple[Asset, ...] = ()
+    classification: Classification | None = None
+    """Of the paper; None without one."""
 
 
 # ── objective ─────────────────────────────────────────────────────────────────────────────────────────────────────────

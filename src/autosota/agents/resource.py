@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from autosota import assets, paper, repositories
 from autosota.errors import UsageError
 from autosota.metrics.vocabulary import normalize
+from autosota.paper import kinds
 from autosota.paper.results import method_names
 from autosota.records import Link, Paper, Repository, Task
 
@@ -82,6 +83,7 @@ class Resource:
             repository=obtained.model_copy(update={"notes": more}),
             readiness=repositories.readiness(contents),
             assets=assets.find(root),
+            classification=kinds.classify(read) if read is not None else None,
         )
 
     def _paper(self, source: str, folder: Path, task_folder: Path | None) -> Paper:

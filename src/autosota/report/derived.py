@@ -100,6 +100,8 @@ def research_report(facts: Facts) -> str:
     parts = ["# Research report"]
     if paper:
         parts += [f"## {plain(paper.title)}", plain(paper.abstract, 4000)]
+        kind = facts.task.classification
+        parts += [f"Read as a {kind.kind} paper: {plain(kind.reason, 300)}."] if kind else []
         outline = [f"{'  ' * min(max(section.level - 1, 0), 5)}- {plain(section.title, 160)}"
                    + (f", page {section.page}" if section.page else "") for section in paper.sections[:200]]  # fmt: skip
         parts += ["### Outline" if outline else "", "\n".join(outline)]

@@ -198,7 +198,9 @@ def _paper(facts: Facts) -> str:
     lines = []
     if facts.task:
         paper, source = facts.task.paper, facts.task.repository
-        lines.append(f"- paper: {plain(paper.title)} ({code(paper.source)})" if paper else "- paper: none")
+        kind = facts.task.classification
+        words_of_kind = f", read as a {kind.kind} paper: {plain(kind.reason, 200)}" if kind else ""
+        lines.append(f"- paper: {plain(paper.title)} ({code(paper.source)}){words_of_kind}" if paper else "- paper: none")
         lines.append(f"- repository: {code(source.source)}" + (f" at {code(source.commit)}" if source.commit else ""))
     tree: list[str] = []
     if facts.rubric:
