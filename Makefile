@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test kills containers slow check bench broken clean help
+.PHONY: live bench-peers demo test kills containers slow check bench broken clean help
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,6 +37,12 @@ check: $(STAMP) ## formatting, lints, types
 
 bench: $(STAMP) ## the figures of docs/figures.md
 	@$(BIN)/python -m benchmarks
+
+bench-peers: $(STAMP) ## beside us on one toy task with one stand-in model: openevolve
+	@$(BIN)/python -m benchmarks.peers
+
+live: $(STAMP) ## the whole pipeline with a real, very small model on loopback (fetches 0.6 GB once)
+	@$(BIN)/python -m pytest -q --live tests/live
 
 broken: $(STAMP) ## replication of repositories that do not run: reproduced, honest, wrong
 	@$(BIN)/python -m benchmarks.broken

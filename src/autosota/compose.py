@@ -172,9 +172,9 @@ def open_ask(resolved: Resolved, records: Store, live: Progress) -> Ask | None:
     agents = {agent: opened[names.get(agent) or names[EVERY]] for agent in config.ASKING if agent in names or EVERY in names}
     guess = estimate({agent: model.price for agent, model in agents.items()}, settings.trials)
     live.note(f"models: {guess.text(settings.cost)}")
-    for model in opened.values():
-        models.warm(model)
-    return Ask({agent: opened[name] for agent, name in names.items()}, records, cap=settings.cost, tell=live.note)
+    ask = Ask({agent: opened[name] for agent, name in names.items()}, records, cap=settings.cost, tell=live.note)
+    models.warm(opened.values(), ask.warm)
+    return ask
 
 
 def _acquire(settings: config.Config, live: Progress) -> Acquire:

@@ -112,13 +112,50 @@ def _accelerators() -> list[Finding]:
 
 
 def _models() -> list[Finding]:
-    keys = [name for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "OPENAI_BASE_URL") if os.environ.get(name)]
-    words = (
-        ("set: " + ", ".join(keys) + "; this version works by rule and does not use them")
-        if keys
-        else "none needed: works by rule"
-    )
-    return [Finding("model", "language model", True, words)]
+    """The library, keys by the names of their variables (never their values), and servers that answer on this machine."""
+    import importlib.util
+
+    from autosota.models.endpoints import PROVIDERS
+    from autosota.models.provider import HINT
+
+    there = importlib.util.find_spec("pydantic_ai") is not None
+    findings = [
+        Finding(
+            "model", "library", there, "installed" if there else "not installed; rules alone need none", "" if there else HINT
+        )
+    ]
+    set_ = {name: [key for key in provider.keys if os.environ.get(key)] for name, provider in PROVIDERS.items()}
+    places = {name: [key for key in provider.variables if os.environ.get(key)] for name, provider in PROVIDERS.items()}
+    for name in PROVIDERS:
+        if set_[name] or places[name]:
+            told = ", ".join((*set_[name], *places[name]))
+            findings.append(Finding("model", name, True, f"set: {told}; --model {name}:NAME"))
+    findings += _servers()
+    if len(findings) == 1:
+        hint = "set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, or start a local server such as Ollama"
+        told = "no key is set and no local server answers; none is needed: rules and search work without"
+        findings.append(Finding("model", "endpoints", True, told, hint))
+    return findings
+
+
+def _servers() -> list[Finding]:
+    """Model servers on this machine at their usual places."""
+    from autosota.errors import UsageError
+    from autosota.models import preflight
+    from autosota.models.endpoints import LOOPBACK, PROVIDERS, parse
+
+    findings = []
+    for name in PROVIDERS:
+        try:
+            endpoint = parse(f"{name}:any") if not PROVIDERS[name].key_needed else None
+        except UsageError:
+            continue
+        if endpoint is None or not endpoint.local or not any(host in (endpoint.base_url or "") for host in LOOPBACK):
+            continue
+        served = preflight.served(endpoint)
+        if served:
+            findings.append(Finding("model", f"{name} server", True, f"{endpoint.base_url}: {', '.join(served[:5])}"))
+    return findings
 
 
 def _version(*command: str) -> str:

@@ -56,6 +56,10 @@ class Ask:
         self._number = max([line.call for line in before], default=0)
         self._lock = threading.Lock()
 
+    def warm(self) -> None:
+        """Load what the first question needs."""
+        self._prompts.warm()
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Why questions went unanswered, each once, in the order they came up."""

@@ -49,6 +49,11 @@ class Prompts:
         head = "\n\n".join(part.strip() for part in parts if part.strip())
         return Prompt(stable=bounded(head), question=bounded(question.render(context).strip()) or "Go on.", purpose=purpose)
 
+    def warm(self) -> None:
+        """Load the template library."""
+        with self._lock:
+            self._environment()
+
     def _templates(self, purpose: str) -> tuple[jinja2.Template, jinja2.Template]:
         with self._lock:
             if purpose not in self._parsed:

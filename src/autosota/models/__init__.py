@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,11 +55,17 @@ def endpoint_of(name: str) -> Endpoint | None:
     return endpoint
 
 
-def warm(model: Model) -> None:
-    """Import what a model needs in a thread of its own, while other work goes on."""
+def warm(opened: Iterable[Model], more: Callable[[], None]) -> None:
+    """Load what models need, and `more`, in a thread of its own while other work goes on."""
     from autosota.models.provider import ProviderModel
     from autosota.models.recording import RecordingModel
 
-    inner = model.model if isinstance(model, RecordingModel) else model
-    if isinstance(inner, ProviderModel):
-        threading.Thread(target=inner.warm_quietly, name="autosota-import", daemon=True).start()
+    inner = [model.model if isinstance(model, RecordingModel) else model for model in opened]
+
+    def load() -> None:
+        more()
+        for model in inner:
+            if isinstance(model, ProviderModel):
+                model.warm_quietly()
+
+    threading.Thread(target=load, name="autosota-models-load", daemon=True).start()

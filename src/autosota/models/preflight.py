@@ -47,6 +47,17 @@ def check(endpoint: Endpoint, *, started: bool = False) -> str:
     return ""
 
 
+def served(endpoint: Endpoint) -> list[str]:
+    """The models of a server on this machine; none where nothing answers within half a second."""
+    try:
+        data = _get(*_request(endpoint), seconds=0.5)
+    except (OSError, http.client.HTTPException, ValueError):
+        return []
+    entries = data.get("data") if isinstance(data, dict) else None
+    names = [clip(entry.get("id"), 80) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return [name for name in names if name]
+
+
 def only_model(endpoint: Endpoint) -> str:
     """The name of the one model an endpoint serves. Raises UsageError where it serves none or several."""
     try:
@@ -84,10 +95,10 @@ def _request(endpoint: Endpoint) -> tuple[str, dict[str, str]]:
     return f"{base}/models", {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _get(url: str, headers: dict[str, str]) -> object:
+def _get(url: str, headers: dict[str, str], seconds: float = _SECONDS) -> object:
     opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=ssl.create_default_context()))
     request = urllib.request.Request(url, headers={"User-Agent": "autosota", **headers})
-    with opener.open(request, timeout=_SECONDS) as response:
+    with opener.open(request, timeout=seconds) as response:
         return json.loads(response.read(_LARGEST))
 
 
