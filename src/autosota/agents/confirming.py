@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from autosota import resampling, statistics
+from autosota.agents.checking import Checking
 from autosota.agents.grading import visible
 from autosota.agents.supervisor import Confirmation, Supervisor
 from autosota.evaluation import VISIBLE, Evaluation
@@ -82,7 +83,9 @@ class Confirming:
             verdict=verdict, items=self._scores, resample=self._resample, searched=searched, tries=tries,
             accepted=accepted, fits=self._fits, pairs_at_once=max(1, self.engine.workers // 2),
         )  # fmt: skip
-        return confirmation.model_copy(update={"gain_visible": self._visible(confirmation, commit, attempt)})
+        confirmation = confirmation.model_copy(update={"gain_visible": self._visible(confirmation, commit, attempt)})
+        checking = Checking(self.case, self.evaluation, self.engine, self.progress, self._fits)
+        return checking.check(confirmation, commit, accepted=accepted)
 
     def _visible(self, confirmation: Confirmation, commit: str, attempt: int) -> Gain | None:
         """The gain on the rows that search saw, where the claim stands on others: a reader sees how much of it was tuning.
