@@ -57,7 +57,7 @@ def _scores(answer: rows.Rows, truth: rows.Rows, order: Sequence[int]) -> Iterat
         for said in answer.words().values():
             yield numpy.asarray([said[place] == word for place, word in zip(order, told, strict=True)], dtype=float)
     for told in truth.numbers().values():
-        if truth.named and [str(int(value)) for value in told.ravel()[:3]] == list(truth.keys[:3]):
+        if truth.named and [f"{value:g}" for value in told.ravel()[:3]] == list(truth.keys[:3]):
             continue
         for said in answer.numbers().values():
             given = numpy.asarray(said, dtype=float)[list(order)]

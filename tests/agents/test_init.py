@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autosota import config, sandboxes, taskfile
-from autosota.errors import StageError, UsageError
+from autosota.errors import BudgetError, StageError, UsageError
 from autosota.evaluation import Evaluation
 from autosota.ports import Executor, Limits
 from autosota.records import Criterion, MetricSpec, Rubric
@@ -97,6 +97,15 @@ def test_a_seed_that_changes_nothing_is_said(make) -> None:  # type: ignore[no-u
     baseline = bench.baseline(bench.prepare(), ACCURACY)
     assert baseline.deterministic and baseline.noise == {"accuracy": 0.0}
     assert any("seed changes nothing" in note for note in baseline.notes)
+
+
+def test_where_the_time_ends_the_baseline_stands_on_the_runs_made(make) -> None:  # type: ignore[no-untyped-def]
+    bench = make({"evaluate.py": "import os\nprint('accuracy:', 0.5 + int(os.environ['AUTOSOTA_SEED']) / 100)\n"})
+    environment, asked = bench.prepare(), iter([False, False, True])
+    short = bench.baseline(environment, ACCURACY, expired=lambda: next(asked))
+    assert short.mean["accuracy"] == pytest.approx(0.515) and "the time ended after 2 of 3 runs" in short.notes
+    with pytest.raises(BudgetError, match="after 0 of 3"):
+        bench.baseline(environment, ACCURACY, expired=lambda: True)
 
 
 def test_a_number_far_from_the_papers_is_not_reproduced(make) -> None:  # type: ignore[no-untyped-def]

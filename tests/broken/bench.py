@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,12 +59,14 @@ class Bench:
         resolved = config.resolve({"repository": str(self.repository), **flags})
         return self.init.prepare(self.task, resolved, self.workspace, self.evaluation)
 
-    def baseline(self, environment: Environment, metric: MetricSpec, seeds: int = 3) -> Baseline:
+    def baseline(
+        self, environment: Environment, metric: MetricSpec, seeds: int = 3, expired: Callable[[], bool] = lambda: False
+    ) -> Baseline:
         rubric = Rubric(metrics=(metric,), tree=Criterion(id="1", requirements="r", weight=1))
         evaluation = self.evaluation(environment, rubric.metrics)
         engine = LocalEngine(1)
         try:
-            return self.init.reproduce(environment, rubric, evaluation, range(1, seeds + 1), engine)
+            return self.init.reproduce(environment, rubric, evaluation, range(1, seeds + 1), engine, expired=expired)
         finally:
             engine.close()
 
