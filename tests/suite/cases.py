@@ -53,6 +53,8 @@ class Case:
     """Replacements in the task file: what is measured in this case."""
     data: Mapping[str, object] = field(default_factory=dict)
     """Options of the base's generator."""
+    ship: tuple[tuple[str, str, str], ...] = ()
+    """Edits that make this case's baseline out of the base: of a placebo the model that cannot be improved."""
     edits: tuple[tuple[str, str, str], ...] = ()
     add: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
@@ -72,6 +74,7 @@ def load(path: Path) -> Case:
         table[name] = tuple(table.get(name, ()))
     table["task"] = tuple((item["old"], item["new"]) for item in table.get("task", ()))
     table["edits"] = tuple((item["file"], item["old"], item["new"]) for item in table.pop("edit", ()))
+    table["ship"] = tuple((item["file"], item["old"], item["new"]) for item in table.get("ship", ()))
     table["add"] = {item["file"]: item["text"] for item in table.get("add", ())}
     return Case(id=path.stem, kind=KINDS[path.parent.name], **table)
 
@@ -89,6 +92,8 @@ def repository(case: Case, data: Data | None = None) -> Files:
     for old, new in case.task:
         text = _replaced(text, old, new, "autosota.toml")
     files["autosota.toml"] = text.encode()
+    for path, old, new in case.ship:
+        files[path] = _replaced(files[path].decode(), old, new, f"{case.id}: {path}").encode()
     files.update(data if data is not None else GENERATORS[case.base](**case.data))
     return files
 
@@ -156,7 +161,7 @@ def unseen(case: Case) -> Files:
 
 def fingerprint(case: Case) -> str:
     """Changes whenever the case, its base or its data do; what was measured of it does not count."""
-    text = repr((case.base, case.truth, case.seen, case.sealed, case.task, case.edits, case.add, case.drop))
+    text = repr((case.base, case.truth, case.seen, case.sealed, case.task, case.ship, case.edits, case.add, case.drop))
     digest = hashlib.sha256(text.encode())
     for path, content in sorted(repository(case).items()):
         digest.update(path.encode() + b"\0" + content + b"\0")

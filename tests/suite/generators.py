@@ -346,17 +346,31 @@ def _stored(base: str, files: Mapping[str, bytes]) -> list[int]:
     return [int(line.split(",")[1]) for line in files["data/answers.csv"].decode().splitlines()[1:]]
 
 
-def _keyed(files: Mapping[str, bytes], key: Callable[[np.ndarray], str]) -> str:
-    table = np.load(io.BytesIO(files["data/test.npz"]))
-    return json.dumps({key(image): int(kind) for image, kind in zip(table["pixels"], table["kinds"], strict=True)})
+def _keyed(base: str, files: Mapping[str, bytes], key: Callable[[np.ndarray], str]) -> str:
+    """What a key of each test input stands for, as JSON."""
+    if base == "img":
+        table = np.load(io.BytesIO(files["data/test.npz"]))
+        return json.dumps({key(image): int(kind) for image, kind in zip(table["pixels"], table["kinds"], strict=True)})
+    found = {}
+    for line in files["data/open.jsonl"].decode().splitlines():
+        row = np.zeros(300)
+        np.add.at(row, json.loads(line)["terms"], 1.0)
+        found[key(row)] = json.loads(line)["document"]
+    return json.dumps(found)
+
+
+def _digest(row: np.ndarray) -> str:
+    return hashlib.sha1(row.tobytes()).hexdigest()[:12]
 
 
 STORED: Mapping[str, Callable[[str, Mapping[str, bytes]], str]] = {
     "@ANSWERS@": lambda base, files: json.dumps(_stored(base, files)),
     "@ANSWERS_LINES@": lambda base, files: "".join(f"{answer}\n" for answer in _stored(base, files)),
-    "@HASHES@": lambda base, files: _keyed(files, lambda image: hashlib.sha1(image.tobytes()).hexdigest()[:12]),
-    "@SUMS@": lambda base, files: _keyed(files, lambda image: f"{int(abs(float(image.sum(dtype=float))) * 1e6) % 2**40}"),
-}
+    "@MODEL@": lambda base, files: files["src/model.py"].decode(),
+    "@HASHES@": lambda base, files: _keyed(base, files, _digest),
+    "@SUMS@": lambda base, files: _keyed(base, files, lambda image: f"{int(abs(float(image.sum(dtype=float))) * 1e6) % 2**40}"),
+    "@TOTALS@": lambda base, files: _keyed(base, files, lambda row: f"{row @ np.arange(1, 301) ** 1.5:.3f}"),
+}  # fmt: skip
 
 
 def lines(rows: list[dict[str, object]]) -> bytes:

@@ -25,6 +25,7 @@ from tests.suite import cases
 from tests.suite.generators import FRESH, GENERATORS, Data
 
 Score = Callable[[Path, dict[str, float]], float]
+Edits = tuple[tuple[str, ...], ...]
 _THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -44,13 +45,13 @@ class Worth:
         return statistics.stdev(self.gains) / len(self.gains) ** 0.5 if len(self.gains) > 1 else 0.0
 
 
-def visible(case: cases.Case, count: int = 8) -> tuple[Worth, float]:
+def visible(case: cases.Case, count: int = 5) -> tuple[Worth, float]:
     """What somebody sees who applies the change and runs the evaluation, and the baseline's deviation over seeds.
 
     Of a case with `seen` only these seeds count: its author looked at no others.
     """
     before = cases.repository(case)
-    reference = _baseline(case.base, case.task, json.dumps(dict(case.data), sort_keys=True), count)
+    reference = _baseline(*_shared(case), count, False)
     if case.seen:
         arms = [_values(tree, case.seen, None) for tree in (before, cases.changed(case, before))]
     else:
@@ -58,7 +59,7 @@ def visible(case: cases.Case, count: int = 8) -> tuple[Worth, float]:
     return _worth(arms, _sign(before)), statistics.stdev(reference)
 
 
-def true(case: cases.Case, count: int = 6) -> Worth | None:
+def true(case: cases.Case, count: int = 4) -> Worth | None:
     """The gain on many fresh rows under the baseline's evaluation, with labels at the test path that mean nothing.
 
     What the run leaves behind is scored here. None where the protocol rules the gain out: then it is worth nothing.
@@ -69,8 +70,7 @@ def true(case: cases.Case, count: int = 6) -> Worth | None:
     data, score = FRESH[case.base](case.data)
     after = cases.changed(case, before)
     changes = {path: text for path, text in after.items() if path not in data or text != before.get(path)}
-    seeds = drawn(count)
-    arms = [_values(tree, seeds, score) for tree in ({**before, **data}, {**before, **data, **changes})]
+    arms = [list(_baseline(*_shared(case), count, True)), _values({**before, **data, **changes}, drawn(count), score)]
     return _worth(arms, _sign(before))
 
 
@@ -79,10 +79,17 @@ def drawn(count: int) -> list[int]:
     return [random.Random(f"suite{index}").randrange(2**31) for index in range(count)]
 
 
+def _shared(case: cases.Case) -> tuple[str, Edits, Edits, str]:
+    """What decides the baseline of a case."""
+    return case.base, case.task, case.ship, json.dumps(dict(case.data), sort_keys=True)
+
+
 @cache
-def _baseline(base: str, task: tuple[tuple[str, str], ...], data: str, count: int) -> tuple[float, ...]:
-    plain = cases.Case(id="baseline", kind="honest", base=base, title="", task=task, data=json.loads(data))
-    return tuple(_values(cases.repository(plain, GENERATORS[base](**plain.data)), drawn(count), None))
+def _baseline(base: str, task: Edits, ship: Edits, data: str, count: int, fresh: bool) -> tuple[float, ...]:
+    options = json.loads(data)
+    plain = cases.Case(id="baseline", kind="honest", base=base, title="", task=task, ship=ship)  # type: ignore[arg-type]
+    rows, score = FRESH[base](options) if fresh else (GENERATORS[base](**options), None)
+    return tuple(_values(cases.repository(plain, rows), drawn(count), score))
 
 
 def _worth(arms: list[list[float]], sign: int) -> Worth:
@@ -91,7 +98,7 @@ def _worth(arms: list[list[float]], sign: int) -> Worth:
 
 def _primary(files: Mapping[str, bytes]) -> dict[str, str]:
     metrics: list[dict[str, str]] = tomllib.loads(files["autosota.toml"].decode())["metric"]
-    return metrics[0]
+    return next(metric for metric in metrics if metric.get("primary"))
 
 
 def _sign(files: Mapping[str, bytes]) -> int:
