@@ -148,3 +148,21 @@ def test_a_long_pdf_is_read_in_part_and_says_so(tmp_path: Path) -> None:
     path.write_bytes(write(pages))
     read = paper.read(str(path), cache=tmp_path)
     assert read.pages == 500 and "only the first 200 of 500 pages" in read.notes[0]
+
+
+def test_tables_one_above_the_other_with_captions_below(tmp_path: Path) -> None:
+    """What stands under a caption may be the next table: the other captions tell where this paper's rows are."""
+    page = Page().text(60, 760, "Stacked Tables", 17, bold=True)
+    for number, top in enumerate((700, 620), 1):
+        page.row(top, [(60, "Model"), (200, f"Score {number}")])
+        page.row(top - 12, [(60, "Trees"), (200, f"0.{number}1")])
+        page.row(top - 24, [(60, "Ours"), (200, f"0.{number}2")])
+        page.text(60, top - 44, f"Table {number}: Results of kind {number}.", 9)
+    page.lines(60, 540, "The text goes on here, and it says a good many words that stand in no table at all.\nIt ends.")
+    path = tmp_path / "stacked.pdf"
+    path.write_bytes(write([page]))
+    read = paper.read(str(path), cache=tmp_path)
+    assert [(table.header, table.rows) for table in read.tables] == [
+        (("Model", "Score 1"), (("Trees", "0.11"), ("Ours", "0.12"))),
+        (("Model", "Score 2"), (("Trees", "0.21"), ("Ours", "0.22"))),
+    ]

@@ -167,18 +167,21 @@ def _join(lines: Sequence[Line]) -> str:
 
 
 def tables(pages: Pages) -> tuple[Table, ...]:
-    """Every captioned table whose rows stand as aligned text, below its caption or above it."""
+    """Every captioned table whose rows stand as aligned text, below its caption or above it.
+
+    Where rows stand on both sides, the caption's are on the side on which the paper's other captions have theirs."""
     found = []
     lines = pages.lines
-    for index, line in enumerate(lines):
-        if not _is_caption(line):
-            continue
-        below = _rows(lines, index, 1)
-        rows, last = below if below[0] else _rows(lines, index, -1)
+    sides = [(index, _rows(lines, index, 1), _rows(lines, index, -1)) for index, line in enumerate(lines) if _is_caption(line)]
+    votes = sum(bool(below[0]) - bool(above[0]) for _, below, above in sides)
+    for index, below, above in sides:
+        line = lines[index]
+        down = bool(below[0]) and (not above[0] or votes >= 0)
+        rows, last = below if down else above
         if not rows:
             continue
         caption = [line]
-        stop = last if below[0] else index + 4
+        stop = last if down else index + 4
         for following in lines[index + 1 : max(stop, index + 1)][:8]:
             if following.page != line.page or abs(following.size - line.size) > 1 or _heading(following, 99):
                 break
