@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
+import random
 import zipfile
 from collections.abc import Mapping
 
@@ -197,3 +199,26 @@ def test_answers_in_words_are_matched_by_id_in_any_order() -> None:
     truth = b"id,label\nu,cat\nv,dog\nw,cat\nx,dog\n"
     found = items.read(derived.items({"p.csv": b"id,answer\nx,dog\nw,dog\nv,dog\nu,cat\n"}, {"y.csv": truth}, 0.75))
     assert found == {"u": 1.0, "v": 1.0, "w": 0.0, "x": 1.0}
+
+
+def test_broken_files_are_said_to_be_broken_and_raise_nothing_else() -> None:
+    """Mutations of every form, as a candidate might write them, seeded."""
+    draw, split = random.Random(5), withholding.choose({"y.csv": labels()}, 0.3, b"k")
+    hostile = [b"nan", b"1e999", b"\x00", b"\xff", b'"', b",", b"{", b"[", b"null", b"9" * 400, b"\r", b"(", b"id"]
+    for _ in range(600):
+        name = draw.choice(list(FORMS))
+        content = bytearray(FORMS[name])
+        for _ in range(draw.randint(1, 4)):
+            place = draw.randrange(len(content))
+            content[place : place + draw.randint(0, 9)] = draw.choice(hostile)
+        given = bytes(content)
+        crossing.breach({name: given}, TRUTH, ALL)
+        derived.items({name: given}, TRUTH, 0.5)
+        derived.items({"p.npy": npy([0.1, 0.2, 0.3])}, {name: given}, 0.5)
+        items.read(given)
+        for call in (
+            lambda: withholding.cut({name: given}, split, "visible", strict=True),
+            lambda: rows.permuted(name, given, 1),
+        ):  # noqa: B023
+            with contextlib.suppress(rows.Malformed):
+                call()

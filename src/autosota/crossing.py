@@ -57,7 +57,7 @@ def _pickled(content: bytes) -> bool:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 if any(name.endswith((".pkl", ".pickle")) for name in archive.namelist()):
                     return True
-        except zipfile.BadZipFile:
+        except rows.ZIP_ERRORS:
             return False
     if content.startswith((b"PK", b"\x93NUMPY")):
         try:

@@ -95,7 +95,7 @@ def _score(row: dict[str, object], columns: dict[str, str]) -> float | None:
 def _number(value: object) -> float | None:
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return {"true": 1.0, "false": 0.0}.get(str(value).strip().lower())
 
 
@@ -105,9 +105,12 @@ def _rows(content: bytes) -> list[dict[str, object]]:
         data = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines() if line.strip()]
         if data and all(isinstance(row, dict) for row in data):
             return data
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     if not text:
         return []
     separator = "\t" if "\t" in text.splitlines()[0] else ","
-    return [dict(row) for row in csv.DictReader(io.StringIO(text), delimiter=separator)]
+    try:
+        return [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)]
+    except csv.Error:
+        return []

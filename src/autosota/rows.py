@@ -8,9 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import lzma
 import math
 import random
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -20,6 +24,11 @@ from autosota.items import ID_NAMES
 
 SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
 """Of the files that have rows for us."""
+ZIP_ERRORS = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError,
+    IndexError, struct.error, lzma.LZMAError, UnicodeError,
+)  # fmt: skip
+"""What reading a broken or hostile archive raises."""
 _LARGEST = 1 << 30
 """Bytes of all arrays of one file, uncompressed."""
 
@@ -103,7 +112,7 @@ def arrays(content: bytes) -> dict[str, Any]:
             if sum(info.file_size for info in archive.infolist()) > _LARGEST:
                 raise Malformed(f"arrays larger than {_LARGEST >> 20} MiB")
             return {info.filename.removesuffix(".npy"): _array(archive.read(info)) for info in archive.infolist()}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except ZIP_ERRORS as error:
         raise Malformed(f"not an .npz file: {error}") from None
 
 
@@ -115,8 +124,8 @@ def _array(content: bytes) -> Any:
         version = numpy.lib.format.read_magic(stream)
         header = numpy.lib.format.read_array_header_1_0 if version == (1, 0) else numpy.lib.format.read_array_header_2_0
         shape, fortran, kind = header(stream)
-    except (ValueError, EOFError, KeyError, TypeError, SyntaxError) as error:
-        raise Malformed(f"not a NumPy array: {str(error).splitlines()[0]}") from None
+    except (ValueError, EOFError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError) as error:
+        raise Malformed(f"not a NumPy array: {(str(error).splitlines() or ['broken head'])[0]}") from None
     if kind.hasobject:
         raise Malformed("an array of Python objects")
     data = content[stream.tell() :]
@@ -182,7 +191,7 @@ def _separator(text: str) -> str:
 
 def _table(text: str, separator: str, count: int | None) -> Rows:
     try:
-        lines = [row for row in csv.reader(io.StringIO(text), delimiter=separator, strict=True) if row]
+        lines = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True) if row]
     except csv.Error as error:
         raise Malformed(f"not a table: {error}") from None
     if not lines:
@@ -253,7 +262,7 @@ def _objects(text: str, *, lines: bool) -> Rows:
         return dict(_columns(columns))
 
     name = next((name for name in data[0] if _plain(name) in ID_NAMES), None) if objects else None
-    keys = [str(row.get(name)) for row in data] if name is not None else []
+    keys = [str(row.get(name)) for row in data] if name is not None and all(name in row for row in data) else []
     named = bool(keys) and len(set(keys)) == len(keys)
 
     def mix(chosen: Sequence[int]) -> bytes:
@@ -304,5 +313,5 @@ def _number(value: object) -> float | None:
         return float(value)
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
