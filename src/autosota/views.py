@@ -394,6 +394,8 @@ def replication(outcome: HasStore) -> str:
         ]
     if facts.rubric.score is not None:
         lines += ["", f"rubric   {facts.rubric.score:.0%} of what could be decided passes"]
+        missed_leaves = [leaf for leaf in rubrics.leaves(facts.rubric.tree) if leaf.passed is False]
+        lines += [f"  fails: {clip(leaf.requirements, 120)} ({clip(leaf.check or '', 60)})" for leaf in missed_leaves[:12]]
     lines += [f"{name:<8} {path}" for name, path in files(store).items() if name == "report"]
     lines.append(f"{'run':<8} {store.folder}")
     return "\n".join(lines)
