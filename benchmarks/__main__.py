@@ -1,6 +1,6 @@
 """All figures by one command.
 
-    python -m benchmarks [NAME …]        overhead startup install demo workers choosing ledger gains
+    python -m benchmarks [NAME …]        overhead startup install demo workers choosing ledger models gains
     python -m benchmarks gains [EXAMPLE …] [--repeats N] [--trials N]
 
 Prints a table of figures with their targets and what they are compared with; without names everything, `gains` last, which takes
@@ -15,16 +15,16 @@ from collections.abc import Callable
 
 from benchmarks import figure
 
-NAMES = ("overhead", "startup", "install", "demo", "workers", "choosing", "ledger")
+NAMES = ("overhead", "startup", "install", "demo", "workers", "choosing", "ledger", "models")
 
 
 def measure(name: str) -> list[figure.Figure]:
     """The figures of one benchmark."""
-    from benchmarks import choosing, demo, install, ledger, overhead, startup, workers
+    from benchmarks import choosing, demo, install, ledger, models, overhead, startup, workers
 
     known: dict[str, Callable[[], list[figure.Figure]]] = {
         "overhead": overhead.figures, "startup": startup.measure, "install": install.measure, "demo": demo.measure,
-        "workers": workers.measure, "choosing": choosing.measure, "ledger": ledger.figures,
+        "workers": workers.measure, "choosing": choosing.measure, "ledger": ledger.figures, "models": models.measure,
     }  # fmt: skip
     return known[name]()
 

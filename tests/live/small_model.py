@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -120,6 +121,7 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with serving(int(sys.argv[1]) if len(sys.argv) > 1 else 8080) as base:
         print(f"autosota run … --model {base}#{NAME}", flush=True)
         while True:
