@@ -216,9 +216,7 @@ def test_broken_files_are_said_to_be_broken_and_raise_nothing_else() -> None:
         derived.items({name: given}, TRUTH, 0.5)
         derived.items({"p.npy": npy([0.1, 0.2, 0.3])}, {name: given}, 0.5)
         items.read(given)
-        for call in (
-            lambda: withholding.cut({name: given}, split, "visible", strict=True),
-            lambda: rows.permuted(name, given, 1),
-        ):  # noqa: B023
-            with contextlib.suppress(rows.Malformed):
-                call()
+        with contextlib.suppress(rows.Malformed):
+            withholding.cut({name: given}, split, "visible", strict=True)
+        with contextlib.suppress(rows.Malformed):
+            rows.permuted(name, given, 1)
