@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autosota.redlines.base import RedLine
-from autosota.redlines.checks import seeds, splits
+from autosota.redlines.checks import draws, seeds, splits
 
 
 class MetricParameters(RedLine):
@@ -22,4 +22,4 @@ class MetricParameters(RedLine):
         r"(change|relax|raise|lower|loosen)\w* (the )?metric('s)? (parameter|threshold|definition|k)\b",
         r"report (the )?(max|maximum|best) (over|of|across)",
     )
-    checks = (splits.reports, seeds.literals)
+    checks = (splits.reports, seeds.literals, draws.bought)

@@ -8,7 +8,7 @@ from autosota import statistics
 from autosota.records import Case, Idea, Measurement, MetricSpec, Violation
 from autosota.redlines import guards
 from autosota.redlines.base import RedLine
-from autosota.redlines.checks import constraints
+from autosota.redlines.checks import constraints, counted
 
 
 class PaperConstraints(RedLine):
@@ -21,7 +21,7 @@ class PaperConstraints(RedLine):
         "backbone and size caps, privacy and coverage guarantees, supervision available. A guarantee is a constraint, "
         "never a currency."
     )
-    checks = (constraints.changed, constraints.predicates)
+    checks = (constraints.changed, constraints.predicates, counted.bypassed)
 
     def idea(self, idea: Idea, case: Case) -> tuple[Violation, ...]:
         """Knobs that a constraint fixes."""
