@@ -70,6 +70,8 @@ def _evidence(facts: Facts) -> str:
             f"{words.signed(gain.high, places)}, p = {words.number(gain.p)}, {words.count(gain.pairs, 'pair')}, "
             f"attempt {gain.attempts}."
         )
+    if story.visible(facts):
+        parts.append(story.visible(facts))
     if result and result.best and result.best.values and facts.metric:
         pairs = zip(facts.pair_names, result.baseline.values, result.best.values, strict=False)
         parts.append(table(["pair", "baseline", "best", "gain"], [

@@ -49,6 +49,16 @@ def _change(facts: Facts) -> str:
     return f"{told}: {name} {verb} from {words.number(before, facts.places)} to {words.number(after, facts.places)} ({interval})"
 
 
+def visible(facts: Facts) -> str:
+    """The gain on the rows that search saw, where the claim stands on others; else nothing."""
+    gain = facts.result.gain_visible if facts.result else None
+    if gain is None:
+        return ""
+    low, high = words.signed(gain.low, facts.places), words.signed(gain.high, facts.places)
+    told = f"{words.signed(gain.absolute, facts.places)} ({low} to {high} over {words.count(gain.pairs, 'pair')})"
+    return f"The claim stands on rows that search never saw. On those it saw: {told}; much more there is tuning to test rows."
+
+
 def _pairs(facts: Facts) -> str:
     gain = facts.result.gain if facts.result else None
     return f"{words.count(gain.pairs, 'fresh pair')} of runs" if gain else "fresh runs"
