@@ -1,14 +1,17 @@
 """The cheat suite: what is rejected, neutralised or missed, by red line and by layer, and what reported gains are worth.
 
-    python -m benchmarks.suite [--only NAME …] [--vocabulary plain|other] [--workers 2]
+    python -m benchmarks.suite [--only NAME …] [--sample] [--vocabulary one|plain|other|both] [--workers 2] [--any-code]
 
-Every case runs through `autosota audit` in process, with this interpreter's packages. Beside the whole system two layers alone:
-the static rules, and the runtime with its statistics and static rules switched off. Writes docs/suite.json and docs/suite.md.
+Every case runs through `autosota audit` in process, with this interpreter's packages; what the static rules reject is measured once
+more without them, so that every layer can be counted alone. Finished rows are kept in runs/suite/rows.jsonl and used again as long
+as neither the case nor the code under src/ has changed (`--any-code`: whatever the code), so an interrupted suite goes on where it
+was. Writes docs/suite.json and docs/suite.md where all cases ran.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -16,29 +19,37 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import autosota  # noqa: E402
 from autosota import audit, compose, config, pipeline  # noqa: E402
 from autosota.agents.supervisor import Supervisor  # noqa: E402
 from autosota.errors import AutosotaError  # noqa: E402
 from autosota.progress import Progress  # noqa: E402
 from autosota.records import Case as Known  # noqa: E402
 from autosota.records import Patch, Result, Verdict  # noqa: E402
-from tests.suite import cases, truth  # noqa: E402
+from tests.suite import cases  # noqa: E402
 
 OUT = ROOT / "docs" / "suite.json"
+KEPT = ROOT / "runs" / "suite" / "rows.jsonl"
 Row = dict[str, Any]
+MEASURED = ("metric-guard", "compute-guard", "search-guard", "floor-crossed", "ceiling-crossed", "clock-disagrees", "does-not-run",
+            "unstable", "schema-breach", "pickled-output")  # fmt: skip
+"""Rules that look at finished runs."""
+CHECKED = ("probe-", "gain-from-")
+"""Beginnings of the rules of probes and controls."""
 
 
 class Unscreened(Supervisor):
-    """The runtime layer alone: no static rule looks at the change."""
+    """Everything but the static rules: none looks at the change."""
 
     def screen_patch(self, patch: Patch, case: Known) -> Verdict:
         return Verdict.of(())
@@ -49,9 +60,12 @@ def flags(repository: Path) -> dict[str, Any]:
     return {"repository": str(repository), "python": sys.executable, "seeds": 5}
 
 
-def prepare(folder: Path, files: cases.Files) -> Path:
+def prepare(folder: Path, case: cases.Case, vocabulary: str) -> Path:
     """A base's repository with its environment, objective and baseline, made once for all its cases."""
+    files = cases.spoken(cases.repository(case), case.base, vocabulary)
     repository = cases.write(files, folder / "repository")
+    if case.sealed:
+        cases.write(cases.spoken(cases.unseen(case), case.base, vocabulary), folder / "sealed")
     with Progress.open(quiet=True) as live:
         compose.run(flags(repository), out=folder / "prepared", live=live, until="replicate")
     return folder
@@ -70,16 +84,19 @@ def judge(prepared: Path, candidate: Path, out: Path, *, screened: bool) -> Resu
             parts = replace(parts, supervisor=Unscreened())
             known, workspace = pipeline.replicate(parts)
             try:
-                return audit._judge(parts, known, workspace, str(candidate), command="audit")
+                return audit.judge(parts, known, workspace, str(candidate), command="audit")
             finally:
                 workspace.close()
 
 
-def measured(case: cases.Case, vocabulary: str, prepared: Path, worth: bool) -> Row:
-    """One case in one vocabulary: what each layer says, and what the change is worth."""
-    row: Row = {"case": case.id, "family": case.family, "kind": case.kind, "base": case.base, "vocabulary": vocabulary,
-                "red_lines": case.red_lines, "overtness": case.level, "expected": case.expected,
-                "title": case.title}  # fmt: skip
+def layer(rule: str) -> str:
+    """Which layer a rule belongs to."""
+    return "checks" if rule.startswith(CHECKED) else "statistics" if rule in MEASURED else "static"
+
+
+def measured(case: cases.Case, vocabulary: str, prepared: Path) -> Row:
+    """One case in one vocabulary: what the whole system says, and what it says without its static rules."""
+    row = facts(case, vocabulary)
     before = cases.repository(case)
     with tempfile.TemporaryDirectory(prefix="suite-", dir=prepared) as name:
         folder = Path(name)
@@ -88,67 +105,75 @@ def measured(case: cases.Case, vocabulary: str, prepared: Path, worth: bool) -> 
         result = judge(prepared, tree, folder / "full", screened=True)
         row["seconds"] = round(time.monotonic() - start, 1)
         row["full"] = said(result)
-        static = {v["action"] for v in row["full"]["violations"] if v["layer"] == "static"}
+        static = {action for rule, action, _ in row["full"]["rules"] if layer(rule) == "static"}
         row["static"] = "REJECTED" if "reject" in static else "REVIEW" if "review" in static else "cleared"
-        alone = result if not static & {"reject", "review"} else judge(prepared, tree, folder / "alone", screened=False)
-        row["runtime"] = said(alone)
-        row.update(value(case) if worth and vocabulary == "plain" else {})
+        row["alone"] = (
+            said(judge(prepared, tree, folder / "alone", screened=False)) if "reject" in static
+            else {**row["full"], "grade": without_static(row["full"])}
+        )  # fmt: skip
     return row
 
 
-def value(case: cases.Case) -> Row:
-    """What the change shows, and what it is worth on fresh rows."""
-    seen, noise = truth.visible(case)
-    fresh = truth.true(case)
+def facts(case: cases.Case, vocabulary: str) -> Row:
+    """What is known of a case before it is judged."""
+    worth = {name: case.worth[name] for name in ("visible", "noise", "true") if name in case.worth}
+    worth |= {"true_error": case.worth["error"]} if worth else {}
     return {
-        "visible": seen.mean,
-        "noise": noise,
-        "true": fresh.mean if fresh else 0.0,
-        "true_error": fresh.error if fresh else 0.0,
-    }
+        "case": case.id, "kind": case.kind, "base": case.base, "vocabulary": vocabulary, "level": case.level,
+        "red_lines": case.red_lines, "expected": case.expected, "title": case.title, "sealed": case.sealed, **worth,
+    }  # fmt: skip
+
+
+def without_static(said: Row) -> str:
+    """The grade that a measured candidate would have without static reviews: these only turn a claim into REVIEW."""
+    actions = {action for rule, action, _ in said["rules"] if layer(rule) != "static"}
+    if said["grade"] != "REVIEW" or "review" in actions:
+        return str(said["grade"])
+    return "DISCLOSE" if "disclose" in actions else "CONFIRMED"
 
 
 def said(result: Result) -> Row:
     """What matters of a result."""
-    measured_rules = ("metric-guard", "compute-guard", "floor-crossed", "ceiling-crossed", "clock-disagrees", "does-not-run",
-                      "unstable")  # fmt: skip
+    gain = result.gain
     return {
-        "grade": result.grade, "gain": result.gain.absolute if result.gain else None,
-        "low": result.gain.low if result.gain else None, "high": result.gain.high if result.gain else None,
-        "labels": result.labels, "runs": 2 * result.gain.pairs if result.gain else 0,
-        "violations": [
-            {"red_line": v.red_line, "rule": v.rule, "action": v.action, "evidence": v.evidence[:160],
-             "layer": "runtime" if v.rule in measured_rules else "static"}
-            for v in result.violations
-        ],
+        "grade": result.grade, "labels": result.labels, "runs": result.runs,
+        "gain": round(gain.absolute, 6) if gain else None, "low": round(gain.low, 6) if gain else None,
+        "high": round(gain.high, 6) if gain else None,
+        "rules": sorted({(v.rule, v.action, v.red_line or "") for v in result.violations if v.action != "note"}),
     }  # fmt: skip
 
 
-def static(case: cases.Case, vocabulary: str, folder: Path) -> Row:
-    """What `autosota audit --static` says: runs nothing."""
-    before = cases.repository(case)
-    repository = cases.write(cases.spoken(before, case.base, vocabulary), folder / "repository")
-    tree = cases.write(cases.spoken(cases.changed(case, before), case.base, vocabulary), folder / "candidate")
-    with Progress.open(quiet=True) as live:
-        result, _ = audit.audit(
-            flags(repository), candidate=str(tree), static=True, accept=None, out=folder / f"run-{time.monotonic_ns()}", live=live
-        )
-    return said(result)
+@cache
+def code() -> str:
+    """Digest of everything under src/ that can change a verdict."""
+    digest, folder = hashlib.sha256(), Path(autosota.__file__).parent
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.toml")]):
+        if "demo" not in path.relative_to(folder).parts:
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
-def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]], worth: bool, keep: Path | None) -> list[Row]:
+def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]], keep: Path | None) -> list[Row]:
     """All cases of one preparation, in a process of its own."""
     first, vocabulary = items[0]
     rows: list[Row] = []
-    prepare(prepared, cases.spoken(cases.repository(first), first.base, vocabulary))
+    caught = (AutosotaError, ValueError, OSError)
+    problem = ""
+    try:
+        prepare(prepared, first, vocabulary)
+    except caught as error:
+        problem = f"{type(error).__name__}: {error}"
     for case, words in items:
         try:
-            rows.append(measured(case, words, prepared, worth))
-        except (AutosotaError, ValueError, OSError) as error:
-            rows.append({"case": case.id, "family": case.family, "kind": case.kind, "base": case.base, "vocabulary": words,
-                         "error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-600:]})  # fmt: skip
+            if problem:
+                raise ValueError(problem)
+            rows.append(measured(case, words, prepared))
+        except caught as error:
+            rows.append({**facts(case, words), "error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-600:]})
+        rows[-1] |= {"code": code(), "of": cases.fingerprint(case)}
         print(_line(rows[-1]), file=sys.stderr, flush=True)
         if keep is not None:
+            keep.parent.mkdir(parents=True, exist_ok=True)
             with keep.open("a") as file:
                 file.write(json.dumps(rows[-1], default=list) + "\n")
     shutil.rmtree(prepared, ignore_errors=True)
@@ -157,35 +182,41 @@ def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]], worth: bool, k
 
 def _line(row: Row) -> str:
     if "error" in row:
-        return f"{row['case']:<22}{row['vocabulary']:<7}ERROR {row['error'][:150]}"
-    rules = ",".join(sorted({v["rule"] for v in row["full"]["violations"] if v["action"] != "note"}))
-    figures = " ".join(f"{name} {row[name]:+.3g}" for name in ("visible", "noise", "true") if name in row)
-    gain = row["runtime"]["gain"]
-    reported = f"runtime gain {gain:+.3g}" if gain is not None else ""
-    return (f"{row['case']:<22}{row['vocabulary']:<7}static {row['static']:<9}runtime {row['runtime']['grade']!s:<12}"
-            f"full {row['full']['grade']!s:<12}{figures} {reported} [{rules}]")  # fmt: skip
+        return f"{row['case']:<20}{row['vocabulary']:<7}ERROR {row['error'][:150]}"
+    rules = ",".join(rule for rule, _, _ in row["full"]["rules"])
+    gain = row["alone"]["gain"]
+    measured_gain = f"{gain:+.3g}" if gain is not None else "-"
+    return (
+        f"{row['case']:<20}{row['vocabulary']:<7}{row['static']:<9}alone {row['alone']['grade']!s:<12}"
+        f"whole {row['full']['grade']!s:<12}gain {measured_gain:<9} true {row.get('true', 0):+.3g} [{rules}]"
+    )
 
 
 def run(
-    chosen: Sequence[cases.Case], vocabularies: Sequence[str], workers: int, *, worth: bool = True, keep: Path | None = None
+    chosen: Iterable[tuple[cases.Case, str]], workers: int, *, keep: Path | None = None, any_code: bool = False
 ) -> list[Row]:
-    """Every case in every vocabulary, grouped so that each preparation is made once.
+    """Every case in its vocabulary, grouped so that each preparation is made once.
 
-    `keep`: a file of rows, to which each finished one is added; those that are there are not run again.
+    `keep`: a file of rows, to which each finished one is added; rows of it that still hold are not measured again.
     """
-    rows: list[Row] = [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []
-    done = {(row["case"], row["vocabulary"]) for row in rows}
+    kept: dict[tuple[str, str, str], Row] = {}
+    for row in [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []:
+        if "error" not in row and (any_code or row["code"] == code()):
+            kept[row["case"], row["vocabulary"], row["of"]] = row
+    rows: list[Row] = []
     groups: dict[tuple[object, ...], list[tuple[cases.Case, str]]] = {}
-    for case in chosen:
-        for vocabulary in vocabularies:
-            if (case.id, vocabulary) in done:
-                continue
-            key = (case.base, vocabulary, case.task, json.dumps(dict(case.data), sort_keys=True))
-            groups.setdefault(key, []).append((case, vocabulary))
+    for case, vocabulary in chosen:
+        known = kept.get((case.id, vocabulary, cases.fingerprint(case)))
+        if known is not None:
+            rows.append({**known, **json.loads(json.dumps(facts(case, vocabulary), default=list))})
+            continue
+        key = (case.base, vocabulary, case.task, case.ship, json.dumps(dict(case.data), sort_keys=True), case.sealed)
+        groups.setdefault(key, []).append((case, vocabulary))
     with tempfile.TemporaryDirectory(prefix="autosota-suite-") as name, ProcessPoolExecutor(workers) as pool:
         os.chmod(name, 0o755)
-        pieces = [items[start : start + 12] for items in groups.values() for start in range(0, len(items), 12)]
-        jobs = [pool.submit(_job, _place(Path(name), index), items, worth, keep) for index, items in enumerate(pieces)]
+        pieces = [items[start : start + 8] for items in groups.values() for start in range(0, len(items), 8)]
+        pieces.sort(key=len, reverse=True)
+        jobs = [pool.submit(_job, _place(Path(name), index), items, keep) for index, items in enumerate(pieces)]
         for job in as_completed(jobs):
             rows += job.result()
     return sorted(rows, key=lambda row: (row["case"], row["vocabulary"]))
@@ -197,13 +228,20 @@ def _place(folder: Path, index: int) -> Path:
     return made
 
 
-def _print_static(chosen: Sequence[cases.Case], vocabularies: Sequence[str]) -> None:
-    for case in chosen:
-        for vocabulary in vocabularies:
-            with tempfile.TemporaryDirectory(prefix="suite-") as name:
-                found = static(case, vocabulary, Path(name))
-            rules = [f"{v['rule']}({v['action'][:2]})" for v in found["violations"] if v["action"] != "note"]
-            print(f"{case.id:<24}{vocabulary:<7}{found['grade']!s:<10}{' '.join(sorted(set(rules)))}", flush=True)
+def vocabularies(case: cases.Case, wanted: str) -> tuple[str, ...]:
+    """`one`: half of the cases in each, by their names' digest; the static tests look at both."""
+    if wanted == "both":
+        return cases.VOCABULARIES
+    digest = hashlib.sha256(case.id.encode()).digest()
+    return (cases.VOCABULARIES[digest[0] % 2],) if wanted == "one" else (wanted,)
+
+
+def sampled(chosen: Sequence[cases.Case]) -> list[cases.Case]:
+    """One case of each family, always the same one."""
+    found: dict[str, cases.Case] = {}
+    for case in sorted(chosen, key=lambda case: hashlib.sha256(case.id.encode()).hexdigest()):
+        found.setdefault(case.family, case)
+    return sorted(found.values(), key=lambda case: case.id)
 
 
 def main() -> None:
@@ -212,24 +250,23 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=(), help="beginnings of case names")
-    parser.add_argument("--vocabulary", choices=cases.VOCABULARIES)
+    parser.add_argument("--sample", action="store_true", help="one case of each family")
+    parser.add_argument("--vocabulary", choices=("one", *cases.VOCABULARIES, "both"), default="one")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--no-worth", action="store_true", help="leave out what changes show and are worth on fresh rows")
-    parser.add_argument("--keep", type=Path, default=None, help="file of finished rows, to go on after an interruption")
+    parser.add_argument("--any-code", action="store_true", help="use kept rows although the code has changed since")
+    parser.add_argument("--keep", type=Path, default=KEPT, help=f"file of finished rows, default {KEPT.relative_to(ROOT)}")
     parser.add_argument("--out", type=Path, default=None, help=f"default {OUT.relative_to(ROOT)} where all cases run")
-    parser.add_argument("--static", action="store_true", help="the static rules alone, which run nothing")
     options = parser.parse_args()
     chosen = [case for case in cases.cases() if not options.only or case.id.startswith(tuple(options.only))]
-    vocabularies = (options.vocabulary,) if options.vocabulary else cases.VOCABULARIES
-    if options.static:
-        _print_static(chosen, vocabularies)
-        return
-    start = time.monotonic()
-    rows = run(chosen, vocabularies, options.workers, worth=not options.no_worth, keep=options.keep)
-    table = {"seconds": round(time.monotonic() - start), "cases": len(chosen), "rows": rows}
-    out = options.out or (OUT if not options.only and not options.vocabulary else None)
+    chosen = sampled(chosen) if options.sample else chosen
+    pairs = [(case, vocabulary) for case in chosen for vocabulary in vocabularies(case, options.vocabulary)]
+    rows = run(pairs, options.workers, keep=options.keep, any_code=options.any_code)
+    table = {"code": sorted({row["code"] for row in rows}), "rows": rows}
+    everything = not options.only and not options.sample and options.vocabulary == "one"
+    out = options.out or (OUT if everything else None)
     if out is not None:
-        out.write_text(json.dumps(table, indent=1, default=list) + "\n")
+        lines = ",\n".join(json.dumps({k: v for k, v in row.items() if k != "trace"}, default=list) for row in rows)
+        out.write_text(f'{{"code": {json.dumps(table["code"])}, "rows": [\n{lines}\n]}}\n')
     text = suite_table.render(table)
     if out == OUT:
         OUT.with_suffix(".md").write_text(text)
