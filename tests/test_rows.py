@@ -54,16 +54,6 @@ def test_every_form_has_its_rows_and_can_be_cut(name: str) -> None:
         assert (whole.numbers()[column] == values).all()
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_permuted_rows_keep_their_ids_and_lose_their_labels(name: str) -> None:
-    table, moved = rows.read(name, FORMS[name]), rows.read(name, rows.permuted(name, FORMS[name], 3), 3)
-    assert moved.keys == table.keys and moved.named == table.named
-    before, after = ({**t.numbers(), **t.words()} for t in (table, moved))
-    free = [column for column in before if not table.named or [str(value) for value in before[column]] != list(table.keys)]
-    assert free and all(str(before[column]) != str(after[column]) for column in free if column != "0" or not table.named)
-    assert rows.permuted(name, FORMS[name], 3) == rows.permuted(name, FORMS[name], 3)
-
-
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -85,6 +75,15 @@ def test_what_is_malformed_is_said_in_words(name: str, content: bytes, words: st
     with pytest.raises(rows.Malformed) as raised:
         rows.read(name, content)
     assert words in str(raised.value) or ".bin" in str(raised.value)
+
+
+def test_an_archives_names_are_only_names() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in ("file", "allow_pickle", "a/b"):
+            archive.writestr(f"{name}.npy", npy([1, 2, 3]))
+    cut = rows.arrays(rows.read("a.npz", stream.getvalue()).take([2]))
+    assert {name: array.tolist() for name, array in cut.items()} == {"file": [3], "allow_pickle": [3], "a/b": [3]}
 
 
 def test_an_array_cannot_claim_more_than_it_holds() -> None:
@@ -218,5 +217,3 @@ def test_broken_files_are_said_to_be_broken_and_raise_nothing_else() -> None:
         items.read(given)
         with contextlib.suppress(rows.Malformed):
             withholding.cut({name: given}, split, "visible", strict=True)
-        with contextlib.suppress(rows.Malformed):
-            rows.permuted(name, given, 1)

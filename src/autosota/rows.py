@@ -10,7 +10,6 @@ import io
 import json
 import lzma
 import math
-import random
 import struct
 import tokenize
 import zipfile
@@ -49,8 +48,6 @@ class Rows:
     """The file with some of its rows, by number, in the order given."""
     numbers: Callable[[], Mapping[str, Any]]
     """Column or array name → NumPy array of floats with one entry or row per row; what is no number is left out."""
-    mix: Callable[[Sequence[int]], bytes] | None = None
-    """As `take`, with the ids left in their places; None where there are none."""
     words: Callable[[], Mapping[str, Sequence[str]]] = dict
     """Column name → its entries as text, where they are not all numbers."""
 
@@ -87,17 +84,6 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8: {error.reason} at byte {error.start}") from None
-
-
-def permuted(name: str, content: bytes, seed: int) -> bytes:
-    """The file with its rows in another order, while its column of ids stays as it is: labels that belong to other items.
-
-    The order depends on `seed` and the number of rows alone, so that files of one task stay together. Raises Malformed.
-    """
-    table = read(name, content)
-    order = list(range(len(table.keys)))
-    random.Random(seed).shuffle(order)
-    return table.mix(order) if table.mix is not None else table.take(order)
 
 
 # ── arrays ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,8 +140,12 @@ def _arrays(content: bytes, count: int | None, *, single: bool) -> Rows:
         cut = {name: array[index] if name in rowwise else array for name, array in found.items()}
         if single:
             numpy.save(stream, cut[""], allow_pickle=False)
-        else:
-            numpy.savez(stream, allow_pickle=False, **cut)
+            return stream.getvalue()
+        # Not `numpy.savez`, whose own parameters an array's name may collide with.
+        with zipfile.ZipFile(stream, "w") as archive:
+            for name, array in cut.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    numpy.lib.format.write_array(member, array, allow_pickle=False)
         return stream.getvalue()
 
     def numbers() -> Mapping[str, Any]:
@@ -165,15 +155,7 @@ def _arrays(content: bytes, count: int | None, *, single: bool) -> Rows:
     keys = tuple(str(value) for value in ids.tolist()) if ids is not None else ()
     named = bool(keys) and len(set(keys)) == len(keys)
 
-    def mix(chosen: Sequence[int]) -> bytes:
-        import numpy
-
-        index, stream = numpy.asarray(chosen, dtype=int), io.BytesIO()
-        moved = {name: array[index] if name in rowwise and array is not ids else array for name, array in found.items()}
-        numpy.savez(stream, allow_pickle=False, **moved)
-        return stream.getvalue()
-
-    return Rows(keys if named else _numbered(count), named, take, numbers, mix if named else None)
+    return Rows(keys if named else _numbered(count), named, take, numbers)
 
 
 # ── text ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,16 +200,8 @@ def _table(text: str, separator: str, count: int | None) -> Rows:
     keys = [row[place] for row in body] if place is not None else []
     named = bool(keys) and len(set(keys)) == len(keys)
 
-    def mix(chosen: Sequence[int]) -> bytes:
-        moved = [[*body[number]] for number in chosen]
-        for row, own in zip(moved, body, strict=True):
-            row[place or 0] = own[place or 0]
-        stream = io.StringIO()
-        csv.writer(stream, delimiter=separator, lineterminator="\n").writerows([*head, *moved])
-        return stream.getvalue().encode()
-
     unique = tuple(keys) if named else _numbered(len(body))
-    return Rows(unique, named, take, numbers, mix if named else None, lambda: _texts(columns))
+    return Rows(unique, named, take, numbers, lambda: _texts(columns))
 
 
 def _has_head(lines: Sequence[Sequence[str]], count: int | None) -> bool:
@@ -265,12 +239,8 @@ def _objects(text: str, *, lines: bool) -> Rows:
     keys = [str(row.get(name)) for row in data] if name is not None and all(name in row for row in data) else []
     named = bool(keys) and len(set(keys)) == len(keys)
 
-    def mix(chosen: Sequence[int]) -> bytes:
-        moved = [{**data[number], name: data[place][name]} for place, number in enumerate(chosen)]
-        return ("".join(json.dumps(row) + "\n" for row in moved) if lines else json.dumps(moved)).encode()
-
     unique = tuple(keys) if named else _numbered(len(data))
-    return Rows(unique, named, take, numbers, mix if named else None, lambda: _texts(columns))
+    return Rows(unique, named, take, numbers, lambda: _texts(columns))
 
 
 def _lines(text: str) -> Rows:
@@ -284,7 +254,7 @@ def _lines(text: str) -> Rows:
     def numbers() -> Mapping[str, Any]:
         return dict(_columns({"": [line.split() if " " in line.strip() else line for line in lines]}))
 
-    return Rows(_numbered(len(lines)), False, take, numbers, None, lambda: _texts({"": lines}))
+    return Rows(_numbered(len(lines)), False, take, numbers, lambda: _texts({"": lines}))
 
 
 def _texts(columns: Mapping[str, Sequence[Any]]) -> dict[str, list[str]]:
