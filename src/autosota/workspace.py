@@ -113,6 +113,16 @@ class Workspace:
         except OSError:
             return None
 
+    def ignores(self, folder: Path, paths: Sequence[str]) -> frozenset[str]:
+        """Which of these relative paths git would ignore by the ignore files of the tree in `folder`."""
+        if not paths:
+            return frozenset()
+        given = b"\0".join(os.fsencode(path) for path in paths)
+        command = ["git", "-c", "core.hooksPath=/dev/null", "check-ignore", "--no-index", "-z", "--stdin"]
+        environment = {**self._git_environment(), "GIT_WORK_TREE": str(folder)}
+        done = subprocess.run(command, input=given, env=environment, cwd=folder, capture_output=True, check=False)
+        return frozenset(os.fsdecode(path) for path in done.stdout.split(b"\0") if path)
+
     # ── candidates ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def commit(self, parent: str, changes: Sequence[Change], message: str = "candidate") -> str:
