@@ -2,8 +2,8 @@
 
     python -m benchmarks models
 
-Tokens are counted as four bytes each. The run is the demo with 60 evaluations and every agent that asks; the stand-in's replies are
-empty but valid where they can be, so that what is measured is the questions.
+Tokens are counted as four bytes each. The run is the demo with 60 evaluations and every agent that asks; the stand-in's replies
+are empty but valid where they can be, so that what is measured is the questions.
 """
 
 from __future__ import annotations
