@@ -80,7 +80,11 @@ def opened(folder: Path, code: str = TRAIN, workers: int = 1, noise: float = 0.0
 def test_headroom_is_found_and_confirmed_and_the_budget_holds(tmp_path: Path) -> None:
     with opened(tmp_path) as scheduler:
         reason = scheduler.explore(Budget(trials=14))
+        late = scheduler.confirm(Seeds(b"s" * 32), deadline=0.0)
         confirmed = scheduler.confirm(Seeds(b"s" * 32))
+        again = scheduler.confirm(Seeds(b"s" * 32), deadline=0.0)
+    assert late is not None and late.confirmation.labels == ("time-ended",) and late.confirmation.gain is None
+    assert again is not None and confirmed is not None and again.confirmation.gain == confirmed.confirmation.gain
     assert "14 evaluations" in reason
     spent = {(e.commit, t.seed) for e in scheduler.history for t in e.measurements}
     assert len(spent) == 14

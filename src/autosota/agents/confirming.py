@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from autosota import resampling, statistics
 from autosota.agents.checking import Checking
@@ -66,7 +67,7 @@ class Confirming:
                 continue  # a candidate confirmed before the budget grew may follow
             confirmation = self.confirm_commit(plan, commit, experiment.verdict, searched=True, tries=tries)
             found.append(Confirmed(experiment, commit, confirmation))
-            if confirmation.grade in ("CONFIRMED", "REVIEW", "SUGGESTIVE"):
+            if confirmation.grade in ("CONFIRMED", "REVIEW", "SUGGESTIVE") or "time-ended" in confirmation.labels:
                 break
         return min(found, key=lambda item: _ORDER.index(item.confirmation.grade), default=None)
 
@@ -81,7 +82,7 @@ class Confirming:
         confirmation = self.supervisor.confirm(
             commit, case=self.case, evaluation=self.evaluation, seeds=seeds, attempt=attempt, submit=self._submit,
             verdict=verdict, items=self._scores, resample=self._resample, searched=searched, tries=tries,
-            accepted=accepted, fits=self._fits, pairs_at_once=max(1, self.engine.workers // 2),
+            accepted=accepted, fits=self._fits_after(self._made(commit, seeds)), pairs_at_once=max(1, self.engine.workers // 2),
         )  # fmt: skip
         confirmation = confirmation.model_copy(update={"gain_visible": self._visible(confirmation, commit, attempt)})
         checking = Checking(self.case, self.evaluation, self.engine, self.progress, self._fits)
@@ -128,6 +129,23 @@ class Confirming:
             return True
         seconds = self.case.baseline.seconds if self.case.baseline else 0.0
         return time.monotonic() + seconds * math.ceil(runs / self.engine.workers) <= self.deadline
+
+    def _made(self, commit: str, seeds: Sequence[int]) -> int:
+        """Runs of the first pairs that an earlier process finished."""
+        arms = (self.case.environment.commit, commit)
+        whole = [all(self.store.finished(arm, seed, "confirm") is not None for arm in arms) for seed in seeds]
+        return 2 * sum(1 for _ in takewhile(bool, whole))
+
+    def _fits_after(self, made: int) -> Callable[[int], bool]:
+        """As `_fits`, but the first `made` runs take no time: they are in the ledger."""
+        left = made
+
+        def fits(runs: int) -> bool:
+            nonlocal left
+            new, left = max(0, runs - left), max(0, left - runs)
+            return new == 0 or self._fits(new)
+
+        return fits
 
     def _submit(self, jobs: Sequence[tuple[str, int]], swap: Swap = AS_IS) -> list[Measurement]:
         def job(commit: str, seed: int) -> Callable[[], tuple[Measurement, ...]]:
