@@ -8,6 +8,7 @@ from typing import Literal
 
 from autosota.agents.confirming import Confirmed
 from autosota.ask import usage
+from autosota.battery import BEATEN
 from autosota.records import (
     Assurance,
     Baseline,
@@ -107,6 +108,8 @@ def _labels(confirmed: Confirmed | None, baseline: Baseline | None, case: Case) 
     labels = list(confirmed.confirmation.labels if confirmed else ())
     if baseline is not None and baseline.reproduced == "no":
         labels.append("baseline-differs")
+    if baseline is not None and any(note.startswith(BEATEN) for note in baseline.notes):
+        labels.append("dummy-beats-baseline")
     if any(note.startswith("substitute: ") for note in case.environment.notes):
         labels.append("substitute-data")
     return tuple(dict.fromkeys(labels))

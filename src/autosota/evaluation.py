@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autosota import crossing, derived, items, metrics, rows, tracing, withholding
+from autosota import crossing, derived, items, metrics, rows, slices, tracing, withholding
 from autosota.commands import HOPELESS, Hopeless, Watch, ended, seeded_line, tail
 from autosota.errors import StageError
 from autosota.exports import AS_IS, Exports, Swap
@@ -156,6 +156,11 @@ class Evaluation:
         path = self._items_file(commit, seed, arm)
         scores = items.read(path.read_bytes()) if path.exists() else None
         return items.thinned(scores) if scores is not None else None
+
+    def groups(self, commit: str, seed: int) -> dict[str, str]:
+        """Group of each item of a finished confirmation run; empty where the file of items names none."""
+        path = self._items_file(commit, seed, "")
+        return slices.read(self.environment.commands.items or "items.csv", path.read_bytes()) if path.exists() else {}
 
     def predictions(self, run: Measurement) -> dict[str, bytes]:
         """The outputs of a finished confirmation run; nothing where they were not kept."""

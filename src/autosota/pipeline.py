@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from autosota import bundle
+from autosota import battery, bundle
 from autosota.agents.acquiring import Acquire
 from autosota.agents.confirming import Confirmed
 from autosota.agents.ideator import Ideator
@@ -187,7 +187,12 @@ def _baseline(parts: Parts, environment: Environment, rubric: Rubric, workspace:
     def expired() -> bool:
         return last is not None and time.monotonic() > last
 
-    return parts.init.reproduce(environment, rubric, locked, seeds, parts.engine, expired=expired)
+    baseline = parts.init.reproduce(environment, rubric, locked, seeds, parts.engine, expired=expired)
+    name = rubric.primary.name
+    if not environment.commands.sealed or name not in baseline.mean or expired():
+        return baseline
+    notes = battery.calibrate(locked, rubric.primary, seeds[0], mean=baseline.mean[name], noise=baseline.noise.get(name, 0.0))
+    return baseline.model_copy(update={"notes": (*baseline.notes, *notes)})
 
 
 def _score(parts: Parts, rubric: Rubric, environment: Environment, baseline: Baseline, workspace: Workspace) -> Rubric:

@@ -105,6 +105,11 @@ def _numbers(facts: Facts) -> list[str]:
     if result and result.secondary:
         worse = [clip(entry.name, 40) for entry in result.secondary if not entry.within_margin]
         rows.append(("secondary", f"beyond its margin: {', '.join(worse)}" if worse else "all within their margins"))
+    if result and result.checks:
+        found = [clip(check.name, 40) for check in result.checks if check.outcome == "found"]
+        made = sum(check.outcome != "not-run" for check in result.checks)
+        told = f", found: {', '.join(found)}" if found else ""
+        rows.append(("checks", f"{count(made, 'probe or control', 'probes and controls')} made{told}"))
     spent = result.seconds if result else sum(entry.seconds for entry in facts.measurements)
     if facts.measurements:
         rows.append(("spent", f"{count(len(facts.measurements), 'evaluation')}, {duration(spent)}"))

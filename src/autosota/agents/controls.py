@@ -46,6 +46,11 @@ class Found:
     labels: tuple[str, ...] = ()
     violations: tuple[Violation, ...] = ()
 
+    @property
+    def convicts(self) -> bool:
+        """Is a red line crossed? Then nothing more needs to be run."""
+        return any(violation.action == "reject" for violation in self.violations)
+
 
 # ── where the gain comes from ─────────────────────────────────────────────────────────────────────────────────────────
 

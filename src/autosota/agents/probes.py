@@ -53,6 +53,8 @@ def probe(case: Case, commit: str, confirmation: Confirmation, evaluation: Evalu
     found = Found()
     for name, step in steps.items():
         before = allowance.used
+        if found.convicts:
+            break
         try:
             found = joined(found, step(bench))
         except (Spent, Inapplicable) as reason:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from autosota import statistics
 from autosota.records import Case, Idea, Measurement, MetricSpec, Violation
-from autosota.redlines import guards
+from autosota.redlines import guards, judged
 from autosota.redlines.base import RedLine
 from autosota.redlines.checks import constraints, counted
 
@@ -21,7 +21,7 @@ class PaperConstraints(RedLine):
         "backbone and size caps, privacy and coverage guarantees, supervision available. A guarantee is a constraint, "
         "never a currency."
     )
-    checks = (constraints.changed, constraints.predicates, counted.bypassed)
+    checks = (constraints.changed, constraints.predicates, counted.bypassed, judged.unkeyed, judged.components)
 
     def idea(self, idea: Idea, case: Case) -> tuple[Violation, ...]:
         """Knobs that a constraint fixes."""

@@ -82,6 +82,11 @@ def _evidence(facts: Facts) -> str:
             [plain(entry.name, 80), words.number(entry.baseline), words.number(entry.best),
              "yes" if entry.within_margin else "**no**"]
             for entry in result.secondary[:100]], (1, 2)))  # fmt: skip
+    if result and result.checks:
+        parts.append(table(["probe or control", "", "what was seen", "runs"], [
+            [plain(check.name, 80), {"passed": "passed", "found": "**found**", "not-run": "not run"}[check.outcome],
+             plain(check.text, 400), str(check.runs)]
+            for check in result.checks[:40]], (3,)))  # fmt: skip
     return document(["## Evidence", *parts]) if any(parts) else ""
 
 

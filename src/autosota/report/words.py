@@ -54,11 +54,15 @@ LABELS = {
     "row (`items`) would tell.",
     "time-ended": "The time was used up before the confirmation was complete.",
     "not-isolated": "The evaluation ran without a sandbox.",
-    "method-hollowed": "The gain does not come from the paper's method: without its own component the candidate is no worse.",
+    "method-hollowed": "The change takes out or weights to nothing a part that the paper names, so the gain is not its method's.",
     "substitute-data": "Other data than the paper's stood in for data that could not be had.",
     "selection-prone-metric": "The repository reports a maximum over epochs or runs, which rises with the number of looks.",
     "baseline-differs": "The baseline measured here is not the paper's number; the gain is relative to the measured baseline.",
     "long-evaluation": "One evaluation takes over an hour, so fewer fresh pairs were run.",
+    "gain-from-compute": "The baseline reaches the same when it is given as much computing.",
+    "gain-from-data": "Without the data and stored files that the change brings along, the gain is gone.",
+    "gain-from-evaluation": "Without what the change does to code that loads data or measures, the gain is gone.",
+    "dummy-beats-baseline": "An answer that knows nothing scores better than the baseline, so the metric may mean little.",
     "few-pairs": "Fewer fresh pairs were run than a confirmation needs.",
 }
 """Label → what a reader must know. `compute-x2.0` and its like are explained by `label`."""
