@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import sys
@@ -41,6 +42,8 @@ from tests.suite import cases  # noqa: E402
 OUT = ROOT / "docs" / "suite.json"
 KEPT = ROOT / "runs" / "suite" / "rows.jsonl"
 Row = dict[str, Any]
+SPAWN = multiprocessing.get_context("spawn")
+"""Forked processes would share the descriptor through which commands are interrupted."""
 MEASURED = ("metric-guard", "compute-guard", "search-guard", "floor-crossed", "ceiling-crossed", "clock-disagrees", "does-not-run",
             "unstable", "schema-breach", "pickled-output")  # fmt: skip
 """Rules that look at finished runs."""
@@ -212,7 +215,7 @@ def run(
             continue
         key = (case.base, vocabulary, case.task, case.ship, json.dumps(dict(case.data), sort_keys=True), case.sealed)
         groups.setdefault(key, []).append((case, vocabulary))
-    with tempfile.TemporaryDirectory(prefix="autosota-suite-") as name, ProcessPoolExecutor(workers) as pool:
+    with tempfile.TemporaryDirectory(prefix="autosota-suite-") as name, ProcessPoolExecutor(workers, mp_context=SPAWN) as pool:
         os.chmod(name, 0o755)
         pieces = [items[start : start + 8] for items in groups.values() for start in range(0, len(items), 8)]
         pieces.sort(key=len, reverse=True)

@@ -97,7 +97,7 @@ def img(test: int = 300, seed: int = 12) -> Data:
         shifts = rng.integers(-1, 2, size=(count, 2))
         pixels = np.stack([np.roll(shapes[k], tuple(s), (0, 1)) for k, s in zip(kinds, shifts, strict=True)]).astype(float)
         text = io.BytesIO()
-        np.savez(text, pixels=(pixels + rng.normal(scale=0.9, size=pixels.shape)).astype(np.float32), kinds=kinds)
+        np.savez(text, image=(pixels + rng.normal(scale=0.9, size=pixels.shape)).astype(np.float32), kind=kinds)
         return text.getvalue()
 
     known = np.random.default_rng(32)
@@ -274,8 +274,8 @@ def fresh_img(options: Mapping[str, object]) -> tuple[Data, Score]:
     data = img(3000, 99)
     table = np.load(io.BytesIO(data["data/test.npz"]))
     text = io.BytesIO()
-    np.savez(text, pixels=table["pixels"], kinds=np.random.default_rng(5).permutation(table["kinds"]))
-    return {**data, "data/test.npz": text.getvalue()}, answers("answers.csv", table["kinds"])
+    np.savez(text, image=table["image"], kind=np.random.default_rng(5).permutation(table["kind"]))
+    return {**data, "data/test.npz": text.getvalue()}, answers("answers.csv", table["kind"])
 
 
 def fresh_ret(options: Mapping[str, object]) -> tuple[Data, Score]:
@@ -350,7 +350,7 @@ def _keyed(base: str, files: Mapping[str, bytes], key: Callable[[np.ndarray], st
     """What a key of each test input stands for, as JSON."""
     if base == "img":
         table = np.load(io.BytesIO(files["data/test.npz"]))
-        return json.dumps({key(image): int(kind) for image, kind in zip(table["pixels"], table["kinds"], strict=True)})
+        return json.dumps({key(image): int(kind) for image, kind in zip(table["image"], table["kind"], strict=True)})
     found = {}
     for line in files["data/open.jsonl"].decode().splitlines():
         row = np.zeros(300)

@@ -5,7 +5,7 @@ import numpy as np
 
 def images(part):
     table = np.load(f"data/{part}.npz")
-    return table["pixels"], table["kinds"]
+    return table["image"], table["kind"]
 
 
 class Loader:
