@@ -123,7 +123,7 @@ class BudgetTable(_Table):
     time: str | float | None = None
     """Of the whole run, confirmation included."""
     cost: float | None = Field(default=None, ge=0)
-    """US dollars for models; nothing asks one in this version."""
+    """US dollars for models: a hard cap, also with several questions in flight."""
     memory: str | int | None = None
     """Of one evaluation with all its processes."""
     disk: str | int | None = None
