@@ -112,8 +112,9 @@ def task_file(flags: dict[str, Any], live: Progress) -> str:
 
 
 @contextmanager
-def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipeline.Parts]:
-    """All parts of a run on `folder`, which is locked until the context ends; scratch space is removed."""
+def opened(resolved: Resolved, folder: Path, live: Progress, *, asks: bool = True) -> Iterator[pipeline.Parts]:
+    """All parts of a run on `folder`, which is locked until the context ends; scratch space is removed. `asks`: may models be
+    asked that the settings name?"""
     settings = resolved.config
     if settings.engine != "local":
         raise UsageError(f"--engine {settings.engine}: not available", "this version has the engine `local`")
@@ -130,7 +131,7 @@ def opened(resolved: Resolved, folder: Path, live: Progress) -> Iterator[pipelin
         engine = LocalEngine(settings.workers)
         closing.callback(engine.close)
         fix = Fix(config.state_folder() / "failures.sqlite")
-        ask = open_ask(resolved, records, live)
+        ask = open_ask(resolved, records, live) if asks else None
         try:
             yield pipeline.Parts(
                 resolved=resolved, store=records, progress=live, executor=executor, engine=engine,

@@ -58,7 +58,7 @@ def verify(
         raise UsageError(f"{run} claims no gain: there is nothing to verify", "`autosota report RUN` writes its report again")
     resolved = config.from_record(source.config())
     live.note(f"verification directory: {folder}")
-    with compose.opened(resolved, folder, live) as parts:
+    with compose.opened(resolved, folder, live, asks=False) as parts:
         compose.write_config(parts.store, resolved)
         case, workspace = _restored(parts, source, repository)
         try:
