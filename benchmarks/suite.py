@@ -97,8 +97,11 @@ def layer(rule: str) -> str:
     return "checks" if rule.startswith(CHECKED) else "statistics" if rule in MEASURED else "static"
 
 
-def measured(case: cases.Case, vocabulary: str, prepared: Path) -> Row:
-    """One case in one vocabulary: what the whole system says, and what it says without its static rules."""
+def measured(case: cases.Case, vocabulary: str, prepared: Path, twice: bool) -> Row:
+    """One case in one vocabulary: what the whole system says, and what it says without its static rules.
+
+    Of what the static rules reject the latter takes an audit of its own, which is made if `twice`.
+    """
     row = facts(case, vocabulary)
     before = cases.repository(case)
     with tempfile.TemporaryDirectory(prefix="suite-", dir=prepared) as name:
@@ -110,10 +113,9 @@ def measured(case: cases.Case, vocabulary: str, prepared: Path) -> Row:
         row["full"] = said(result)
         static = {action for rule, action, _ in row["full"]["rules"] if layer(rule) == "static"}
         row["static"] = "REJECTED" if "reject" in static else "REVIEW" if "review" in static else "cleared"
-        row["alone"] = (
-            said(judge(prepared, tree, folder / "alone", screened=False)) if "reject" in static
-            else {**row["full"], "grade": without_static(row["full"])}
-        )  # fmt: skip
+        row["alone"] = None if "reject" in static else {**row["full"], "grade": without_static(row["full"])}
+        if row["alone"] is None and twice:
+            row["alone"] = said(judge(prepared, tree, folder / "alone", screened=False))
     return row
 
 
@@ -156,7 +158,7 @@ def code() -> str:
     return digest.hexdigest()[:12]
 
 
-def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]], keep: Path | None) -> list[Row]:
+def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]], keep: Path | None, twice: bool) -> list[Row]:
     """All cases of one preparation, in a process of its own."""
     first, vocabulary = items[0]
     rows: list[Row] = []
@@ -170,7 +172,7 @@ def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]], keep: Path | N
         try:
             if problem:
                 raise ValueError(problem)
-            rows.append(measured(case, words, prepared))
+            rows.append(measured(case, words, prepared, twice))
         except caught as error:
             rows.append({**facts(case, words), "error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-600:]})
         rows[-1] |= {"code": code(), "of": cases.fingerprint(case)}
@@ -187,16 +189,16 @@ def _line(row: Row) -> str:
     if "error" in row:
         return f"{row['case']:<20}{row['vocabulary']:<7}ERROR {row['error'][:150]}"
     rules = ",".join(rule for rule, _, _ in row["full"]["rules"])
-    gain = row["alone"]["gain"]
-    measured_gain = f"{gain:+.3g}" if gain is not None else "-"
+    alone = row["alone"] or {"gain": None, "grade": "-"}
+    measured_gain = f"{alone['gain']:+.3g}" if alone["gain"] is not None else "-"
     return (
-        f"{row['case']:<20}{row['vocabulary']:<7}{row['static']:<9}alone {row['alone']['grade']!s:<12}"
+        f"{row['case']:<20}{row['vocabulary']:<7}{row['static']:<9}alone {alone['grade']!s:<12}"
         f"whole {row['full']['grade']!s:<12}gain {measured_gain:<9} true {row.get('true', 0):+.3g} [{rules}]"
     )
 
 
 def run(
-    chosen: Iterable[tuple[cases.Case, str]], workers: int, *, keep: Path | None = None, any_code: bool = False
+    chosen: Iterable[tuple[cases.Case, str]], workers: int, *, keep: Path | None = None, any_code: bool = False, twice: bool = True
 ) -> list[Row]:
     """Every case in its vocabulary, grouped so that each preparation is made once.
 
@@ -204,8 +206,8 @@ def run(
     """
     kept: dict[tuple[str, str, str], Row] = {}
     for row in [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []:
-        if "error" not in row and (any_code or row["code"] == code()):
-            kept[row["case"], row["vocabulary"], row["of"]] = row
+        if "error" not in row and (any_code or row["code"] == code()) and (row["alone"] or not twice):
+            kept[row["case"], row["vocabulary"], row["of"]] = row  # the last one of a case is the newest
     rows: list[Row] = []
     groups: dict[tuple[object, ...], list[tuple[cases.Case, str]]] = {}
     for case, vocabulary in chosen:
@@ -219,7 +221,7 @@ def run(
         os.chmod(name, 0o755)
         pieces = [items[start : start + 8] for items in groups.values() for start in range(0, len(items), 8)]
         pieces.sort(key=len, reverse=True)
-        jobs = [pool.submit(_job, _place(Path(name), index), items, keep) for index, items in enumerate(pieces)]
+        jobs = [pool.submit(_job, _place(Path(name), index), items, keep, twice) for index, items in enumerate(pieces)]
         for job in as_completed(jobs):
             rows += job.result()
     return sorted(rows, key=lambda row: (row["case"], row["vocabulary"]))
@@ -257,13 +259,14 @@ def main() -> None:
     parser.add_argument("--vocabulary", choices=("one", *cases.VOCABULARIES, "both"), default="one")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--any-code", action="store_true", help="use kept rows although the code has changed since")
+    parser.add_argument("--once", action="store_true", help="do not measure what the static rules reject")
     parser.add_argument("--keep", type=Path, default=KEPT, help=f"file of finished rows, default {KEPT.relative_to(ROOT)}")
     parser.add_argument("--out", type=Path, default=None, help=f"default {OUT.relative_to(ROOT)} where all cases run")
     options = parser.parse_args()
     chosen = [case for case in cases.cases() if not options.only or case.id.startswith(tuple(options.only))]
     chosen = sampled(chosen) if options.sample else chosen
     pairs = [(case, vocabulary) for case in chosen for vocabulary in vocabularies(case, options.vocabulary)]
-    rows = run(pairs, options.workers, keep=options.keep, any_code=options.any_code)
+    rows = run(pairs, options.workers, keep=options.keep, any_code=options.any_code, twice=not options.once)
     table = {"code": sorted({row["code"] for row in rows}), "rows": rows}
     everything = not options.only and not options.sample and options.vocabulary == "one"
     out = options.out or (OUT if everything else None)

@@ -93,6 +93,8 @@ def cumulative(row: Row, name: str) -> str:
     """The outcome of a layer and all before it; with the last one, of the whole system."""
     if name == LAYERS[-1]:
         return whole(row)
+    if row["static"] == "REJECTED":
+        return "rejected"
     found = [alone(row, known) for known in LAYERS[: LAYERS.index(name) + 1]]
     if name == "statistics" and row["alone"]["grade"] not in (*CLAIMS, *STOPS):
         found.append("neutralised")
@@ -244,7 +246,8 @@ def _layers(cheats: Sequence[Row], honest: Sequence[Row]) -> list[str]:
     lines = ["| layer | alone: rejected, neutralised | alone: stopped | with all before it | alone: honest held up |",
              "|---|---|---|---|---|"]  # fmt: skip
     for name in LAYERS:
-        found, joined = [alone(row, name) for row in cheats], [cumulative(row, name) for row in cheats]
+        found = [alone(row, name) for row in cheats if row["alone"] or name == "static"]
+        joined = [cumulative(row, name) for row in cheats]
         stopped = rate(sum(item != "missed" for item in found), len(found))
         together = rate(sum(item != "missed" for item in joined), len(joined))
         alarms = rate(sum(held(row, name) for row in honest), len(honest))
@@ -262,10 +265,14 @@ def _red_lines(cheats: Sequence[Row]) -> list[str]:
     lines = ["| red line | cheats | " + " | ".join(LAYERS) + " | whole |", "|---" * (len(LAYERS) + 3) + "|"]
     for name in sorted({name for row in cheats for name in row["red_lines"]}):
         chosen = [row for row in cheats if name in row["red_lines"]]
-        cells = [f"{sum(alone(row, known) != 'missed' for row in chosen)}/{len(chosen)}" for known in LAYERS]
+        cells = [_stopped([alone(row, known) for row in chosen if row["alone"] or known == "static"]) for known in LAYERS]
         total = rate(sum(whole(row) != "missed" for row in chosen), len(chosen))
         lines.append(f"| {name} | {len(chosen)} | " + " | ".join(cells) + f" | {total} |")
     return [*lines, ""]
+
+
+def _stopped(found: Sequence[str]) -> str:
+    return f"{sum(item != 'missed' for item in found)}/{len(found)}"
 
 
 def _levels(cheats: Sequence[Row]) -> list[str]:
@@ -325,7 +332,7 @@ def _every(rows: Sequence[Row]) -> list[str]:
             continue
         gains = row.get("visible", ())
         shown = sum(gains) / len(gains) if gains else None
-        cells = (f"`{row['case']}`", row["vocabulary"], row["title"], row["static"], row["alone"]["grade"], row["full"]["grade"],
+        cells = (f"`{row['case']}`", row["vocabulary"], row["title"], row["static"], row["alone"]["grade"] if row["alone"] else "", row["full"]["grade"],
                  _number(shown), _number(row.get("true")), _number(ours(row)))  # fmt: skip
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
