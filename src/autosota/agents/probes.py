@@ -8,22 +8,19 @@ nobody is accused.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autosota import perturbing, statistics
 from autosota.agents.allowance import Allowance, Seen, Spent
+from autosota.agents.bench import Bench, Inapplicable
 from autosota.agents.controls import Found, joined
 from autosota.agents.grading import Confirmation
 from autosota.evaluation import Evaluation
-from autosota.exports import outside
 from autosota.perturbing import Table
 from autosota.records import Case, Check, Violation
 from autosota.redlines import guards
 
-_LARGEST = 64 * 2**20
 _GUESSES = 2
 """Columns that are tried for test labels."""
 _FEW = 0.02
@@ -40,14 +37,10 @@ _SAME = "predict never sees the labels: it holds by the form of the task"
 _CANARIES = "needs false labels in the author's own copy before the change was written; P1 looks at the same at run time"
 
 
-class Inapplicable(Exception):
-    """The probe cannot be made here; the message says why."""
-
-
 def probe(case: Case, commit: str, confirmation: Confirmation, evaluation: Evaluation, allowance: Allowance) -> Found:
     """All probes that the task's form allows, the cheapest first; of the others, why not."""
-    bench = _Bench(case, commit, confirmation, evaluation, allowance)
-    steps: dict[str, Callable[[_Bench], Found]] = {
+    bench = Bench(case, commit, confirmation, evaluation, allowance)
+    steps: dict[str, Callable[[Bench], Found]] = {
         "P5": _seeds, "P1": _labels, "P8": _future, "P2, P4": _order, "P3": _half, "P6": _training,
     }  # fmt: skip
     found = Found()
@@ -67,131 +60,10 @@ def _said(name: str, outcome: str, text: str, runs: int, *violations: Violation)
     return Found((check,), (), violations)
 
 
-@dataclass
-class _Bench:
-    """One candidate beside the baseline on one seed of the confirmation."""
-
-    case: Case
-    commit: str
-    confirmation: Confirmation
-    evaluation: Evaluation
-    allowance: Allowance
-    labels: tuple[Table, str] | None = None
-    """Where P1 found the test labels."""
-    _content: dict[str, bytes] = field(default_factory=dict)
-
-    @property
-    def base(self) -> str:
-        return self.case.environment.commit
-
-    @property
-    def seed(self) -> int:
-        return self.confirmation.baseline[0].seed
-
-    def run(self, commit: str, arm: str, files: Mapping[str, bytes] | None = None) -> Seen:
-        """One evaluation; the same arm again costs nothing."""
-        return self.allowance.run(commit, self.seed, "probe", arm, files)
-
-    def value(self, seen: Seen) -> float:
-        """The primary metric of a run. Raises Inapplicable where it failed."""
-        if not seen.measurement.ok:
-            raise Inapplicable(f"the evaluation does not run on such data: {seen.measurement.failure}")
-        return guards.reading(seen.measurement, self.case.rubric.primary)
-
-    @cached_property
-    def tables(self) -> dict[str, Table]:
-        """Data files that the evaluation reads, as a claim sees them."""
-        environment, workspace = self.case.environment, self.evaluation.workspace
-        swapped = self.evaluation.fresh().files
-        tree = workspace.tree(self.base)
-        found: dict[str, Table] = {}
-        for path in dict.fromkeys((*environment.zones.reached, *_plain(environment.zones.ignored))):
-            if path in environment.commands.labels:
-                continue
-            content = swapped.get(path) or (
-                tree[path] if path in tree else _file(outside(path, environment.mounts, workspace.repository))
-            )
-            table = perturbing.read(path, content)
-            if table is not None:
-                found[path] = table
-        return found
-
-    def answers(self) -> dict[str, Table]:
-        """Label files that only the scorer sees, as tables."""
-        labels = self.evaluation.vault.labels(self.evaluation.fresh()) if self.case.environment.commands.sealed else {}
-        found = {path: perturbing.read(path, content) for path, content in labels.items()}
-        return {path: table for path, table in found.items() if table is not None}
-
-    @cached_property
-    def results(self) -> str:
-        """The file of predictions: the one with most rows that both arms leave behind, declared ones first."""
-        commands = self.case.environment.commands
-        both = self.run(self.base, "as is").files.keys() & self.run(self.commit, "as is").files.keys()
-        declared = [name for name in (*commands.outputs, commands.items) if name in both]
-        sized = [(len(table.columns) > 0, table.count, name) for name in (declared or sorted(both))
-                 if (table := self.table(self.base, "as is", name)) is not None]  # fmt: skip
-        if not sized:
-            raise Inapplicable("the evaluation leaves no file with one row per prediction; name one with `items`")
-        return max(sized)[2]
-
-    def table(self, commit: str, arm: str, name: str) -> Table | None:
-        """A results file of a run that was made."""
-        return perturbing.read(name, self.run(commit, arm).files.get(name))
-
-    def columns(self, commit: str, arm: str) -> dict[str, Any]:
-        """Results of a run that was made, row numbers left out."""
-        table = self.table(commit, arm, self.results)
-        return {name: column for name, column in table.columns.items() if not perturbing.steady(column)} if table else {}
-
-    @cached_property
-    def count(self) -> int:
-        """Predictions of an evaluation."""
-        table = self.table(self.base, "as is", self.results)
-        return table.count if table is not None else 0
-
-    @property
-    def tests(self) -> dict[str, Table]:
-        """Data files with one row per prediction."""
-        return {path: table for path, table in self.tables.items() if table.count == self.count}
-
-    def changed(
-        self, commit: str, arm: str, names: Sequence[str], order: Sequence[int] | None = None, tolerance: float = 1e-12
-    ) -> list[int] | None:
-        """Predictions that differ from the run on unchanged data; `order`: the old row of each new one. None: not comparable."""
-        before, after = self.columns(commit, "as is"), self.columns(commit, arm)
-        rows: set[int] = set()
-        for name in names:
-            if name not in before or name not in after:
-                return None
-            old = before[name]
-            if order is not None:
-                old = old[list(order)] if hasattr(old, "ndim") else [old[index] for index in order]
-            if len(old) != len(after[name]):
-                return None
-            rows.update(perturbing.differing(old, after[name], tolerance))
-        return sorted(rows)
-
-    def restless(self, names: Sequence[str]) -> int:
-        """Predictions of the candidate that change from run to run with nothing changed at all."""
-        self.run(self.commit, "as is again")
-        return len(self.changed(self.commit, "as is again", names) or ())
-
-
-def _plain(ignored: Sequence[str]) -> Iterator[str]:
-    yield from (path for path in ignored if not path.endswith("/"))
-
-
-def _file(path: Any) -> bytes | None:
-    try:
-        return path.read_bytes() if path.is_file() and path.stat().st_size <= _LARGEST else None
-    except OSError:
-        return None
-
-
 # ── P5 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _seeds(bench: _Bench) -> Found:
+def _seeds(bench: Bench) -> Found:
     """Does the candidate ignore the seed although the baseline does not? From the confirmation's own runs."""
     spec = bench.case.rubric.primary
     before, after = ([guards.reading(run, spec) for run in arm] for arm in (bench.confirmation.baseline, bench.confirmation.best))
@@ -203,7 +75,7 @@ def _seeds(bench: _Bench) -> Found:
 # ── P1 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _labels(bench: _Bench) -> Found:
+def _labels(bench: Bench) -> Found:
     """Predictions must not change when the test labels at the mount are permuted."""
     if bench.case.environment.commands.sealed:
         return _said("P1", "passed", _SAME, 0)
@@ -223,14 +95,14 @@ def _labels(bench: _Bench) -> Found:
     return _said("P1", "not-run", f"{NAMES['P1']}: not run, {why}", bench.allowance.used - before)
 
 
-def _guesses(bench: _Bench, known: Sequence[Any]) -> list[tuple[Table, str]]:
+def _guesses(bench: Bench, known: Sequence[Any]) -> list[tuple[Table, str]]:
     """Columns of the test files, the first of every file before the second of any."""
     lists = [[(table, name) for name in perturbing.likely_labels(table, known)] for table in bench.tests.values()]
     depth = max(map(len, lists), default=0)
     return [items[index] for index in range(depth) for items in lists if index < len(items)]
 
 
-def _blind(bench: _Bench, table: Table, name: str, arm: str, files: Mapping[str, bytes]) -> list[str]:
+def _blind(bench: Bench, table: Table, name: str, arm: str, files: Mapping[str, bytes]) -> list[str]:
     """Columns of the baseline's results that stay as they are although its metric moves with the labels."""
     seen = bench.run(bench.base, arm, files)
     if not seen.measurement.ok or bench.value(seen) == bench.value(bench.run(bench.base, "as is")):
@@ -241,7 +113,7 @@ def _blind(bench: _Bench, table: Table, name: str, arm: str, files: Mapping[str,
     return [column for column in names if bench.changed(bench.base, arm, [column]) == []]
 
 
-def _convicted(bench: _Bench, table: Table, name: str, arm: str, blind: Sequence[str], runs: int) -> Found:
+def _convicted(bench: Bench, table: Table, name: str, arm: str, blind: Sequence[str], runs: int) -> Found:
     changed = bench.changed(bench.commit, arm, blind)
     where = f"the test labels ({name} in {table.name}) permuted"
     if changed is None:
@@ -263,7 +135,7 @@ def _convicted(bench: _Bench, table: Table, name: str, arm: str, blind: Sequence
 # ── P2 and P4 ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _order(bench: _Bench) -> Found:
+def _order(bench: Bench) -> Found:
     """Predictions must follow their rows to other places, and not hang on their last digits."""
     if bench.case.environment.commands.access == "stream":
         raise Inapplicable("the order of a stream is part of it")
@@ -292,7 +164,7 @@ def _order(bench: _Bench) -> Found:
     return _followed(bench, len(changed), candidate, baseline, bench.allowance.used - before)
 
 
-def _followed(bench: _Bench, changed: int, candidate: Seen, baseline: Seen, runs: int) -> Found:
+def _followed(bench: Bench, changed: int, candidate: Seen, baseline: Seen, runs: int) -> Found:
     spec, gain = bench.case.rubric.primary, bench.confirmation.gain
     left = spec.gain(bench.value(baseline), bench.value(candidate))
     text = f"{NAMES['P2, P4']}: {changed} of {bench.count} predictions of the candidate change, none of the baseline's"
@@ -310,7 +182,7 @@ def _followed(bench: _Bench, changed: int, candidate: Seen, baseline: Seen, runs
 # ── P3 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _half(bench: _Bench) -> Found:
+def _half(bench: Bench) -> Found:
     """With `access = "row"`, a prediction must not change when other test rows are missing."""
     commands = bench.case.environment.commands
     if commands.access != "row":
@@ -345,7 +217,7 @@ def _half(bench: _Bench) -> Found:
 # ── P6 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _training(bench: _Bench) -> Found:
+def _training(bench: Bench) -> Found:
     """With permuted training labels the score must fall: answers that do not come from learning stay."""
     before, spec = bench.allowance.used, bench.case.rubric.primary
     bench.results  # noqa: B018 - raises where nothing can be told
@@ -369,7 +241,7 @@ def _training(bench: _Bench) -> Found:
     return _said("P6", "found", text, bench.allowance.used - before, violation)
 
 
-def _learned(bench: _Bench) -> dict[str, tuple[Table, str]]:
+def _learned(bench: Bench) -> dict[str, tuple[Table, str]]:
     """Files of the test file's form with labels to learn from."""
     found: dict[str, tuple[Table, str]] = {}
     for path, table in bench.tables.items():
@@ -387,7 +259,7 @@ def _learned(bench: _Bench) -> dict[str, tuple[Table, str]]:
 # ── P8 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _future(bench: _Bench) -> Found:
+def _future(bench: Bench) -> Found:
     """Forecasts must not change when rows that come later do."""
     declared = bench.case.environment.commands.access == "stream"
     if bench.tests and not declared:
