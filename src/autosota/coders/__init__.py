@@ -13,7 +13,8 @@ __all__ = ["open_coder"]
 def open_coder(name: str, *, model: Model | None = None) -> Coder:
     """The coder of that name.
 
-    "shell": our own loop, which asks `model`; "scripted:FILE": replays a file.
+    "shell": our own loop, which asks `model`; "acp:COMMAND" and the names in `presets`: other people's agents; "scripted:FILE":
+    replays a file.
     Raises UsageError for an unknown name or a missing model, MachineError where a program is not installed.
     """
     kind, _, rest = name.partition(":")
@@ -27,4 +28,17 @@ def open_coder(name: str, *, model: Model | None = None) -> Coder:
         from autosota.coders.scripted import ScriptedCoder
 
         return ScriptedCoder(Path(rest))
-    raise UsageError(f"unknown coder: {name!r}", "choose shell or scripted:FILE")
+    from autosota.coders.presets import PRESETS, custom
+
+    preset = PRESETS.get(name) or (custom(rest) if kind == "acp" and rest.strip() else None)
+    if preset is None:
+        raise UsageError(f"unknown coder: {name!r}", f"choose shell, {', '.join(PRESETS)}, acp:COMMAND or scripted:FILE")
+    from autosota.coders.program import Program
+
+    if preset.kind == "acp":
+        from autosota.coders.acp import AcpCoder
+
+        return AcpCoder(Program(preset))
+    from autosota.coders.printing import PrintingCoder
+
+    return PrintingCoder(Program(preset))
