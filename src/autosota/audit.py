@@ -112,7 +112,7 @@ def _confirming(parts: pipeline.Parts, case: Case, workspace: Workspace, deadlin
     evaluation = pipeline.evaluation(parts, case.environment, case.rubric.metrics, workspace, digest)
     return Confirming(
         case=case, supervisor=parts.supervisor, evaluation=evaluation, store=parts.store, engine=parts.engine,
-        progress=parts.progress, protocol=digest, deadline=deadline,
+        progress=parts.progress, protocol=digest, deadline=deadline, checks=parts.resolved.config.controls,
     )  # fmt: skip
 
 

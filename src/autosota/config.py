@@ -38,6 +38,8 @@ class Config(Record):
     trials: int = Field(default=20, ge=0)
     time: float | None = Field(default=None, gt=0)
     """Seconds for the whole run."""
+    controls: int = Field(default=10, ge=0, le=100)
+    """Further evaluations for probes and controls of a confirmed candidate, at most."""
     cost: float | None = Field(default=None, ge=0)
     target: float | None = None
     workers: int = Field(default=1, ge=1, le=256)
@@ -213,6 +215,7 @@ def _from_task_file(task: TaskFile, path: Path | None) -> dict[str, Any]:
         "seeds": evaluation.seeds,
         "trials": budget.trials,
         "time": taskfile.seconds(budget.time) if budget.time is not None else None,
+        "controls": budget.controls,
         "cost": budget.cost,
         "timeout": taskfile.seconds(evaluation.timeout) if evaluation.timeout is not None else None,
         "memory": taskfile.size(budget.memory) if budget.memory is not None else None,

@@ -224,7 +224,7 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
     scheduler = Scheduler(
         case=case, search=search_of(parts, case), ideator=parts.ideator, supervisor=parts.supervisor,
         evaluation=locked, workspace=workspace, store=store, engine=parts.engine, progress=parts.progress,
-        seeds=plan.draw("search", _search_seeds(case, config.trials)), protocol=digest,
+        seeds=plan.draw("search", _search_seeds(case, config.trials)), protocol=digest, checks=config.controls,
     )  # fmt: skip
     deadline = _deadline(parts, case)
     parts.progress.budget(evaluations=config.trials, seconds=deadline - time.monotonic() if deadline is not None else None)

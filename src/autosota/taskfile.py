@@ -124,6 +124,8 @@ class BudgetTable(_Table):
     """Of the whole run, confirmation included."""
     cost: float | None = Field(default=None, ge=0)
     """US dollars for models: a hard cap, also with several questions in flight."""
+    controls: int | None = Field(default=None, ge=0, le=100)
+    """Further evaluations of a confirmed candidate for probes and controls; 10 where absent, 0 makes none."""
     memory: str | int | None = None
     """Of one evaluation with all its processes."""
     disk: str | int | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from autosota import resampling, statistics
+from autosota.agents.allowance import MOST
 from autosota.agents.checking import Checking
 from autosota.agents.grading import visible
 from autosota.agents.supervisor import Confirmation, Supervisor
@@ -49,6 +50,8 @@ class Confirming:
     """Digest of the protocol lock; confirmation seeds depend on it."""
     deadline: float | None = None
     """Monotonic time by which the pairs must be done; what is not begun by then is left out."""
+    checks: int = MOST
+    """Further evaluations for probes and controls of a candidate, at most."""
     _items: dict[tuple[str, int], dict[str, float] | None] = field(default_factory=dict)
     _resampled: dict[tuple[str, int], dict[str, float] | None] = field(default_factory=dict)
 
@@ -85,7 +88,7 @@ class Confirming:
             accepted=accepted, fits=self._fits_after(self._made(commit, seeds)), pairs_at_once=max(1, self.engine.workers // 2),
         )  # fmt: skip
         confirmation = confirmation.model_copy(update={"gain_visible": self._visible(confirmation, commit, attempt)})
-        checking = Checking(self.case, self.evaluation, self.engine, self.progress, self._fits)
+        checking = Checking(self.case, self.evaluation, self.engine, self.progress, self._fits, self.checks)
         return checking.check(confirmation, commit, accepted=accepted)
 
     def _visible(self, confirmation: Confirmation, commit: str, attempt: int) -> Gain | None:

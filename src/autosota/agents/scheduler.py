@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from autosota import statistics
+from autosota.agents.allowance import MOST
 from autosota.agents.confirming import Confirmed, Confirming
 from autosota.agents.ideator import Ideator
 from autosota.agents.monitor import hopeless
@@ -72,6 +73,8 @@ class Scheduler:
     """Search seeds: a candidate is measured on them in order and stopped when hopeless."""
     protocol: str = ""
     """Digest of the protocol lock; confirmation seeds depend on it."""
+    checks: int = MOST
+    """Further evaluations for probes and controls of a candidate, at most."""
     history: list[Experiment] = field(default_factory=list)
     ideas: dict[str, Idea] = field(default_factory=dict)
     _running: list[_Running] = field(default_factory=list)
@@ -208,7 +211,7 @@ class Scheduler:
         """Confirm the best candidate of the search on fresh seeds until `deadline`; None where none beat the baseline."""
         return Confirming(
             case=self.case, supervisor=self.supervisor, evaluation=self.evaluation, store=self.store, engine=self.engine,
-            progress=self.progress, protocol=self.protocol, deadline=deadline,
+            progress=self.progress, protocol=self.protocol, deadline=deadline, checks=self.checks,
         ).confirm_candidates(plan, self.history)  # fmt: skip
 
     # ── ideas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
