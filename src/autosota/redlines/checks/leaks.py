@@ -11,10 +11,11 @@ from autosota import syntax
 from autosota.records import Violation
 from autosota.redlines.difference import Difference
 from autosota.zones import calls
-from autosota.zones.canonical import FREE, Canonical
+from autosota.zones.canonical import Canonical
 from autosota.zones.scopes import Scope, learns
 
 _PART = re.compile(r"(\.\w+|\[\d+\])$")
+_BARE = re.compile(r"<[^<>]*>[\w.\[\]]*$")
 _SHAPE = {"shape", "size", "ndim", "dtype"}
 _HARMLESS = {"len", "print", "str", "repr", "type", "isinstance", "shape", "format", "range", "info", "debug"}
 
@@ -76,7 +77,7 @@ def _mark(scope: Scope) -> int | None:
 def _truths(state: Canonical) -> set[str]:
     """Canonical truth of reported metrics, with enough in it to be recognized."""
     texts = {state.text(scope, expression) for scope, expression in state.flow.scored}
-    return {text for text in texts if text != FREE and len(text) > 8 and not text.startswith("<")}
+    return {text for text in texts if _telling(text)}
 
 
 def _tests(state: Canonical) -> set[str]:
@@ -87,7 +88,12 @@ def _tests(state: Canonical) -> set[str]:
             for value, _ in scope.assigned.get(name, ()):
                 found.update(_predicted(state, scope, value))
         found.update(_predicted(state, scope, expression))
-    return {text for text in found if text != FREE and len(text) > 8 and not text.startswith("<")}
+    return {text for text in found if _telling(text)}
+
+
+def _telling(text: str) -> bool:
+    """Is there enough in a text to recognize it by? A parameter or a bare function is nothing yet; what a loader returned is."""
+    return len(text) > 8 and not _BARE.match(text)
 
 
 def _predicted(state: Canonical, scope: Scope, expression: ast.expr) -> Iterator[str]:
@@ -133,7 +139,7 @@ def _learned(state: Canonical, scope: Scope, call: ast.Call) -> Iterator[ast.exp
 def _touches(state: Canonical, scope: Scope, item: ast.expr, tests: set[str]) -> str | None:
     """Does an argument hold test rows, or all the rows that a split takes the test part from?"""
     text = state.text(scope, item)
-    if text == FREE or len(text) <= 8 or text.startswith("<"):
+    if not _telling(text):
         return None
     for test in tests:
         if test in text:
