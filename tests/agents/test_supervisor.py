@@ -382,6 +382,14 @@ def test_where_the_time_ends_the_pairs_made_so_far_are_graded() -> None:
     assert confirm(noisy(-0.1), fits=after(4), pairs_at_once=1)[0].grade == "UNCONFIRMED"
 
 
+def test_scores_that_cannot_be_used_are_told() -> None:
+    declared = case()
+    commands = declared.environment.commands.model_copy(update={"items": "rows.csv"})
+    object.__setattr__(declared, "environment", declared.environment.model_copy(update={"commands": commands}))
+    assert "items-unusable" in confirm(noisy(0.1), of=declared, items=lambda commit, seed: None)[0].labels
+    assert "items-unusable" not in confirm(noisy(0.1), items=lambda commit, seed: None)[0].labels
+
+
 def test_claims_on_rows_kept_from_search_pay_for_no_selection() -> None:
     chosen = case()
     kept = case()

@@ -181,6 +181,8 @@ class Grading:
 
     def _resampled(self, arms: Arms) -> ItemNoise | None:
         """From the first pair, scored again without some of its rows; the noise of other seeds is taken to be alike."""
+        if statistics.mean(arms.gains(self.spec)) <= 0.0:
+            return None
         before = self.resample(arms.baseline[0]) if self.resample else None
         after = self.resample(arms.candidate[0]) if self.resample and before else None
         if before is None or after is None:
@@ -201,7 +203,9 @@ class Grading:
         violations = (*(self.verdict.violations if self.verdict else ()), *measured, *self._clock(arms))
         violations = settled(violations) if self.accepted else violations
         actions = {violation.action for violation in violations}
-        gain, labels = self._gain(arms, gains, rows), (*self._labels(arms), *rows.labels, *([few] if few else ()))
+        unread = rows.noise is not None and not rows.noise.measured and bool(self.case.environment.commands.items)
+        extra = (*(("items-unusable",) if unread else ()), *((few,) if few else ()))
+        gain, labels = self._gain(arms, gains, rows), (*self._labels(arms), *rows.labels, *extra)
         if "reject" in actions:
             return self.result("REJECTED", arms, violations, labels, "a red line is crossed", gain)
         deterministic = len(gains) > 1 and statistics.constant(gains) and not arms.seeded(self.spec)
