@@ -15,7 +15,7 @@ def recall(ranking, relevant, k):
 
 
 def reciprocal(ranking, relevant):
-    return float(np.mean([1.0 / (1 + list(row).index(r)) for row, r in zip(ranking, relevant)]))
+    return float(np.mean([1.0 / (1 + int(np.argmax(row == r))) for row, r in zip(ranking, relevant)]))
 
 
 def main():
