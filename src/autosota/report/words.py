@@ -52,8 +52,8 @@ LABELS = {
     "from the search (`withhold`, `sealed`) would decide.",
     "item-noise-unknown": "How many rows the metric is taken over is unknown, so their luck is not in the interval; scores per "
     "row (`items`) would tell.",
-    "items-unusable": "The file of scores per item was missing, unreadable or not in line with the metric in some run, so it was left "
-    "out of account.",
+    "items-unusable": "The file of scores per item was missing, unreadable or not in line with the metric in some run, so it was "
+    "left out of account.",
     "time-ended": "The time was used up before the confirmation was complete.",
     "not-isolated": "The evaluation ran without a sandbox.",
     "method-hollowed": "The change takes out or weights to nothing a part that the paper names, so the gain is not its method's.",
