@@ -43,6 +43,10 @@ class ModelServer:
     "say:TEXT"."""
     forms: Sequence[str] = ("json_schema", "json_object")
     """Which `response_format`s are taken; others are refused with status 400."""
+    most_tokens: int = 10**9
+    """The longest reply that may be asked for; requests for more are refused with status 400."""
+    limit_field: str = ""
+    """The one field that may say so, where a server knows only one."""
     models: Sequence[str] = ("small",)
     key: str | None = None
     """The key that is asked for."""
@@ -127,6 +131,14 @@ class _Handler(BaseHTTPRequestHandler):
         form = str(request.body.get("response_format", {}).get("type", ""))
         if form and form not in self.model.forms:
             self._send(400, {"error": {"message": f"response_format {form} is not supported", "type": "invalid_request_error"}})
+        elif self.model.limit_field and not request.body.get(self.model.limit_field):
+            told = (
+                f"Unsupported parameter: 'max_tokens' is not supported with this model. Use '{self.model.limit_field}' instead."
+            )
+            self._send(400, {"error": {"message": told, "type": "invalid_request_error"}})
+        elif max(request.body.get(name) or 0 for name in ("max_tokens", "max_completion_tokens")) > self.model.most_tokens:
+            told = f"max_tokens is too large: this model supports at most {self.model.most_tokens} completion tokens"
+            self._send(400, {"error": {"message": told, "type": "invalid_request_error"}})
         elif kind.isdigit():
             headers = {"Retry-After": rest} if rest else {}
             self._send(int(kind), {"error": {"message": f"status {kind}", "type": "server_error"}}, headers)

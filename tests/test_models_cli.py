@@ -135,3 +135,12 @@ def test_another_model_on_resume_is_told_as_any_changed_setting() -> None:
 
 def test_costs_of_unknown_price_are_null_in_the_result() -> None:
     assert Cost(usd=None).model_dump(mode="json")["usd"] is None
+
+
+def test_verifying_needs_no_model(tmp_path: Path) -> None:
+    resolved = config.resolve({"repository": str(tmp_path), "model": ("http://127.0.0.1:9/v1#gone",)})
+    with Progress.open(None, quiet=True) as live:  # type: ignore[arg-type]
+        with compose.opened(resolved, tmp_path / "run", live, asks=False) as parts:
+            assert parts.ask is None
+        with pytest.raises(UsageError, match="nothing answers"), compose.opened(resolved, tmp_path / "other", live):
+            pass

@@ -159,6 +159,18 @@ def test_a_form_that_an_endpoint_does_not_take_is_tried_once(forms: tuple[str, .
     assert sent[tried:] == [sent[tried - 1]] * 2
 
 
+@pytest.mark.parametrize("wire", ["openai", "anthropic"])
+def test_a_model_that_writes_less_is_asked_for_less_and_the_form_stays(wire: str, server: ModelServer) -> None:
+    server.most_tokens, server.limit_field = 1500, "max_completion_tokens" if wire == "openai" else ""
+    model = provider(wire, server)
+    assert json.loads(model.complete(Prompt("stable", "question"), SCHEMA).text) == REPLY
+    assert model.longest <= 1500
+    before = len(server.asked)
+    model.complete(Prompt("stable", "question"), SCHEMA)
+    assert len(server.asked) == before + 1
+    assert "response_format" in server.asked[-1].body or "output_config" in server.asked[-1].body
+
+
 def test_a_rejected_request_does_not_cost_the_form_of_all_later_ones(server: ModelServer) -> None:
     model = provider("url", server)
     server.behaviors = ["400", "400", "400"]

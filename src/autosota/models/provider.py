@@ -11,6 +11,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import random
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -30,6 +31,8 @@ HINT = "pip install 'autosota[models]'"
 _LARGEST = 8 * 2**20
 """Bytes of one response that are read."""
 _ATTEMPTS = 4
+_SHORTEST = 1000
+"""Tokens that a reply may at least have; an endpoint that allows less is of no use."""
 _LONGEST_WAIT = 90.0
 """Seconds waited at most between two attempts; a provider that asks for more is left for later."""
 _FORMS: tuple[Form, ...] = ("schema", "object", "words")
@@ -44,6 +47,7 @@ class ProviderModel:
         self.longest = 4000 if endpoint.local else 16000
         self._endpoint, self._timeout, self._deadline, self._pace = endpoint, timeout, deadline, pace
         self._library: Library | None = None
+        self._flipped = False
         self._forms: tuple[Form, ...] = ()
         self._lock = threading.Lock()
 
@@ -81,6 +85,9 @@ class ProviderModel:
             try:
                 answer = self._once(prompt, schema if form != "words" else None, form)
             except Exception as error:  # noqa: BLE001 - what libraries raise on a malformed response is open-ended
+                if self._yield_to(error):
+                    attempt -= 1
+                    continue
                 if _form_refused(error) and form != "words" and schema is not None:
                     self._forget(form)
                     refused = refused or form
@@ -150,6 +157,21 @@ class ProviderModel:
             ended="refused" if refused else "length" if response.finish_reason == "length" else "end",
         )  # fmt: skip
 
+    def _yield_to(self, error: Exception) -> bool:
+        """Did the endpoint refuse how long a reply may be, or the field that says so? Ask for less, or by the other field."""
+        words = _brief(error, 2000).lower() if _refused(error) else ""
+        if not re.search(r"max_(completion_|output_)?tokens|maxoutputtokens|maximum context|context length", words):
+            return False
+        with self._lock:
+            if re.search(r"unsupported|not supported|unrecognized|unknown|use 'max_", words) and not self._flipped:
+                self._flipped = True
+                self._library = _build(self._endpoint, flipped=True)
+                return True
+            if self.longest <= _SHORTEST:
+                return False
+            self.longest = max(_SHORTEST, self.longest // 2)
+            return True
+
     def _forget(self, form: Form) -> None:
         with self._lock:
             if len(self._forms) > 1:
@@ -207,6 +229,12 @@ def _attempts(error: Exception) -> int:
     return 2  # a malformed response
 
 
+def _refused(error: Exception) -> bool:
+    from pydantic_ai import exceptions as known
+
+    return isinstance(error, known.ModelRequestRejectedError)
+
+
 def _form_refused(error: Exception) -> bool:
     """May it be the form of answer that the endpoint does not take?"""
     from pydantic_ai import exceptions as known
@@ -246,11 +274,11 @@ def _translated(name: str, error: Exception, attempts: int) -> ModelError:
     return ModelError(f"{name}: a response that cannot be read{tried} ({type(error).__name__})", spent=True)
 
 
-def _brief(error: Exception) -> str:
+def _brief(error: Exception, most: int = 160) -> str:
     body = getattr(error, "body", None)
     words = body.get("message") or body.get("error") if isinstance(body, dict) else body
     words = words.get("message") if isinstance(words, dict) else words
-    return " ".join(str(words or type(error).__name__).split())[:160]
+    return " ".join(str(words or type(error).__name__).split())[:most]
 
 
 def _caused_by(error: BaseException | None, kind: type[Exception]) -> bool:
@@ -264,8 +292,11 @@ def _caused_by(error: BaseException | None, kind: type[Exception]) -> bool:
 # ── the library ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _build(endpoint: Endpoint) -> Library:
-    """The library's model of an endpoint. Raises ImportError where the extra is not installed."""
+def _build(endpoint: Endpoint, *, flipped: bool = False) -> Library:
+    """The library's model of an endpoint; `flipped`: the longest reply is said by the other of two fields.
+
+    Raises ImportError where the extra is not installed.
+    """
     client = _client()
     if endpoint.wire == "anthropic":
         from pydantic_ai.models.anthropic import AnthropicModel
@@ -286,7 +317,7 @@ def _build(endpoint: Endpoint) -> Library:
 
     base = endpoint.base_url or "https://api.openai.com/v1"
     provider = OpenAIProvider(base_url=base, api_key=endpoint.key or "none", http_client=client)
-    own = endpoint.base_url is None
+    own = (endpoint.base_url is None) != flipped
     profile: Any = {"openai_chat_supports_max_completion_tokens": own}
     return OpenAIChatModel(endpoint.model, provider=provider, profile=profile)
 
