@@ -12,7 +12,6 @@ from autosota.knobs.vocabulary import quantity
 from autosota.records import Change, Scalar, Violation
 from autosota.redlines.difference import Difference
 from autosota.zones import calls
-from autosota.zones.expressions import meets
 from autosota.zones.flow import Flow
 from autosota.zones.scopes import Scope, learns, random_draws, updates
 
@@ -208,7 +207,7 @@ def _evaluates(flow: Flow, scope: Scope, loop: ast.AST) -> bool:
     """Does each round train or draw something, and score it?"""
     scored = trained = False
     for node in ast.walk(loop):
-        scored = scored or meets(node)
+        scored = scored or _compares(node)
         if not isinstance(node, ast.Call):
             continue
         name, target = scope.module.callee(node), flow.repository.target(node, scope)
@@ -219,6 +218,17 @@ def _evaluates(flow: Flow, scope: Scope, loop: ast.AST) -> bool:
             scored = scored or target.key in flow.metric
             trained = trained or learns(target) or updates(target) or flow.trains(target) or random_draws(target)
     return scored and trained
+
+
+def _compares(node: ast.AST) -> bool:
+    """Two things compared or subtracted, neither of them a number written down."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        return not any(isinstance(side, ast.Constant) for side in (node.left, node.comparators[0]))
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Sub)
+        and not any(isinstance(side, ast.Constant) for side in (node.left, node.right))
+    )
 
 
 def _best(scope: Scope, over: ast.expr, line: int) -> Best:
