@@ -330,7 +330,7 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
     add("--python", metavar="PATH", help="use this interpreter's environment instead of building one")
     add("--model", action="append", metavar="[AGENT=]NAME", help="language model, e.g. openai:gpt-5, ollama:qwen2.5-coder or "
         "http://127.0.0.1:8080/v1#NAME; repeatable, one per agent where wanted (default: none, rules alone)")  # fmt: skip
-    add("--coder", metavar="NAME", help="not in this version")
+    add("--coder", metavar="NAME", help="who writes code changes: shell (our own loop, the default with --model) or scripted:FILE")
     add("--engine", metavar="NAME", help="where evaluations run: `local`, this machine")
     add("--sandbox", metavar="NAME", help="bubblewrap, landlock, local, docker or docker:IMAGE (default: the best that works)")
     add("--search", choices=("leap", "tpe", "random", "greedy"), help="what to try next (default leap)")
@@ -343,9 +343,7 @@ def _flags(options: argparse.Namespace) -> dict[str, Any]:
     from autosota import taskfile
 
     names = ("task", "evaluate", "seeds", "trials", "cost", "target", "workers", "python", "sandbox", "search",
-             "engine", "from_here", "yes")  # fmt: skip
-    if getattr(options, "coder", None) is not None:
-        raise UsageError("--coder: this version has no coding agent", "leave it out")
+             "engine", "from_here", "yes", "coder")  # fmt: skip
     flags = {name: getattr(options, name, None) for name in names}
     flags["paper"], flags["repository"] = _inputs(getattr(options, "paper", None), getattr(options, "repository", None))
     for name in ("metrics", "protect", "free", "model"):

@@ -10,17 +10,32 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autosota import __version__, conclusion, config, models, pipeline, report, rubrics, sandboxes, search, store
+from autosota import (
+    __version__,
+    coders,
+    conclusion,
+    config,
+    literature,
+    models,
+    pipeline,
+    report,
+    rubrics,
+    sandboxes,
+    search,
+    store,
+)
+from autosota.agents import guiding
 from autosota.agents.acquiring import LARGEST, SMALL, Acquire
 from autosota.agents.fix import Fix
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
+from autosota.agents.inventor import Inventor
 from autosota.agents.monitor import Monitor
 from autosota.agents.objective import Objective
 from autosota.agents.resource import Resource
@@ -32,8 +47,10 @@ from autosota.downloads import Downloads
 from autosota.engines.local import LocalEngine
 from autosota.errors import MachineError, UsageError
 from autosota.models import preflight
+from autosota.ports import Executor
 from autosota.progress import Progress
 from autosota.records import Baseline, Environment, Result, Rubric, Task
+from autosota.session import Session
 from autosota.store import Store
 from autosota.workspace import Workspace
 
@@ -130,12 +147,14 @@ def opened(resolved: Resolved, folder: Path, live: Progress, *, asks: bool = Tru
         sandboxes.resume()
         engine = LocalEngine(settings.workers)
         closing.callback(engine.close)
-        fix = Fix(config.state_folder() / "failures.sqlite")
         ask = open_ask(resolved, records, live) if asks else None
+        fix = Fix(config.state_folder() / "failures.sqlite", ask)
+        make_session = _sessions(settings, ask, executor, records, fix, scratch, live)
         try:
             yield pipeline.Parts(
                 resolved=resolved, store=records, progress=live, executor=executor, engine=engine,
-                resource=Resource(), objective=Objective(), ideator=Ideator(), supervisor=Supervisor(),
+                resource=Resource(), objective=Objective(), supervisor=Supervisor(),
+                ideator=Ideator(_inventor(ask, make_session is not None, records)),
                 init=Init(executor=executor, cache=config.cache_folder(), fix=fix, monitor=Monitor(), workers=settings.workers,
                           resources=folder / store.RESOURCES),
                 make_search=lambda metric, noise: search.make(
@@ -143,7 +162,7 @@ def opened(resolved: Resolved, folder: Path, live: Progress, *, asks: bool = Tru
                 ),
                 make_workspace=lambda path: Workspace(folder / store.HISTORY, path, exclude=_excluded(folder, path)),
                 scratch=scratch / "exports", site_packages=site_packages, started=time.monotonic(),
-                ask=ask, acquire=_acquire(settings, live),
+                ask=ask, acquire=_acquire(settings, live), make_session=make_session,
             )  # fmt: skip
         except BaseException:
             sandboxes.interrupt()
@@ -176,6 +195,36 @@ def open_ask(resolved: Resolved, records: Store, live: Progress) -> Ask | None:
     ask = Ask({agent: opened[name] for agent, name in names.items()}, records, cap=settings.cost, tell=live.note)
     models.warm(opened.values(), ask.warm)
     return ask
+
+
+def _inventor(ask: Ask | None, coder: bool, records: Store) -> Inventor | None:
+    if ask is None:
+        return None
+
+    def notes() -> str:
+        try:
+            return (records.folder / store.NOTES).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return ""
+
+    return Inventor(ask, coder=coder, notes=notes, references=lambda case: literature.own(case.paper))
+
+
+def _sessions(
+    settings: config.Config, ask: Ask | None, executor: Executor, records: Store, fix: Fix, scratch: Path, live: Progress
+) -> Callable[[Workspace, Environment], Session] | None:
+    """What opens coding sessions: with the coder that is named, else with our own loop where a model is; None without either."""
+    model = ask.model("coder") if ask is not None else None
+    if settings.coder is None and model is None:
+        return None
+    if not executor.isolated:
+        live.note("no coder works without an isolating sandbox: ideas that need one wait in the library")
+        return None
+    coder = coders.open_coder(settings.coder or "shell", model=model)
+    return lambda workspace, environment: Session(
+        coder=coder, executor=executor, workspace=workspace, environment=environment, monitor=Monitor(), fix=fix, store=records,
+        scratch=scratch, guide=guiding.guide(ask) if ask is not None else None,
+    )  # fmt: skip
 
 
 def _acquire(settings: config.Config, live: Progress) -> Acquire:

@@ -183,6 +183,9 @@ class Memory:
                 "CREATE TABLE IF NOT EXISTS outcomes (signature TEXT, skill TEXT, detail TEXT, outcome TEXT, count INTEGER, "
                 "PRIMARY KEY (signature, skill, detail, outcome))"
             )
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS remedies (signature TEXT, detail TEXT, remedy TEXT, PRIMARY KEY (signature, detail))"
+            )
         return connection
 
     @contextmanager
@@ -220,6 +223,19 @@ class Memory:
                 ).fetchall()
             )
         return bool(rows.get("failed", 0) > 0 and rows.get("worked", 0) == 0)
+
+    def keep(self, signature: str, detail: str, remedy: str) -> None:
+        """Keep a remedy that no skill holds and that worked, as text."""
+        with self._cursor() as connection:
+            connection.execute("INSERT OR REPLACE INTO remedies VALUES (?, ?, ?)", (signature, detail, remedy))
+
+    def remedies(self, signature: str) -> list[str]:
+        """Kept remedies for one signature, oldest first, at most five."""
+        with self._cursor() as connection:
+            rows = connection.execute(
+                "SELECT remedy FROM remedies WHERE signature = ? ORDER BY rowid LIMIT 5", (signature,)
+            ).fetchall()
+        return [str(row[0]) for row in rows]
 
     def merge(self, other: Path) -> int:
         """Add the counts of another memory's file; returns how many rows it had. A file that is none adds nothing."""

@@ -14,6 +14,7 @@ from autosota.agents.acquiring import Acquire
 from autosota.agents.confirming import Confirmed
 from autosota.agents.ideator import Ideator
 from autosota.agents.init import Init
+from autosota.agents.judging import ModelJudge
 from autosota.agents.objective import Objective
 from autosota.agents.resource import Resource
 from autosota.agents.scheduler import Budget, Scheduler
@@ -40,6 +41,7 @@ from autosota.records import (
     Task,
 )
 from autosota.seeds import Seeds
+from autosota.session import Session
 from autosota.statistics import mean
 from autosota.store import PROTOCOL, RESOURCES, Store
 from autosota.taskfile import TaskFile
@@ -74,6 +76,8 @@ class Parts:
     started: float
     ask: Ask | None = None
     """None where no model is named: everything goes by rule."""
+    make_session: Callable[[Workspace, Environment], Session] | None = None
+    """None where nobody can write code: neither a coder nor a model."""
     acquire: Acquire | None = None
     """None: nothing is downloaded but paper and repository."""
 
@@ -225,6 +229,8 @@ def optimize(parts: Parts, case: Case, workspace: Workspace) -> Result:
         case=case, search=search_of(parts, case), ideator=parts.ideator, supervisor=parts.supervisor,
         evaluation=locked, workspace=workspace, store=store, engine=parts.engine, progress=parts.progress,
         seeds=plan.draw("search", _search_seeds(case, config.trials)), protocol=digest, checks=config.controls,
+        session=parts.make_session(workspace, case.environment) if parts.make_session else None,
+        judge=ModelJudge(parts.ask) if parts.ask is not None else None,
     )  # fmt: skip
     deadline = _deadline(parts, case)
     parts.progress.budget(evaluations=config.trials, seconds=deadline - time.monotonic() if deadline is not None else None)
@@ -273,10 +279,13 @@ def _propose(parts: Parts, case: Case) -> None:
     if parts.store.experiments():
         return
     parts.progress.stage("ideas")
-    known = {idea.id for idea, _ in parts.store.ideas()}
-    for idea in parts.ideator.propose(case):
-        if idea.id not in known:
+    known = {idea.id: idea for idea, _ in parts.store.ideas()}
+    ideas = parts.ideator.propose(case)
+    invented = () if known else parts.ideator.invent(case, ideas)
+    for idea in (*ideas, *invented):
+        if idea.id not in known or (idea in invented and known[idea.id] != idea):
             parts.store.append_idea(idea, parts.supervisor.screen_idea(idea, case))
+            known[idea.id] = idea
 
 
 def search_of(parts: Parts, case: Case) -> Search:

@@ -18,6 +18,7 @@ from autosota.exports import AS_IS, Swap
 from autosota.ports import Engine
 from autosota.progress import Progress
 from autosota.records import Case, Experiment, Gain, Measurement, Verdict
+from autosota.redlines.judged import Judge
 from autosota.seeds import Seeds
 from autosota.store import Store
 
@@ -52,6 +53,8 @@ class Confirming:
     """Monotonic time by which the pairs must be done; what is not begun by then is left out."""
     checks: int = MOST
     """Further evaluations for probes and controls of a candidate, at most."""
+    judge: Judge | None = None
+    """Asked about what rules cannot decide; may only escalate."""
     _items: dict[tuple[str, int], dict[str, float] | None] = field(default_factory=dict)
     _resampled: dict[tuple[str, int], dict[str, float] | None] = field(default_factory=dict)
 
@@ -88,7 +91,7 @@ class Confirming:
             accepted=accepted, fits=self._fits_after(self._made(commit, seeds)), pairs_at_once=max(1, self.engine.workers // 2),
         )  # fmt: skip
         confirmation = confirmation.model_copy(update={"gain_visible": self._visible(confirmation, commit, attempt)})
-        checking = Checking(self.case, self.evaluation, self.engine, self.progress, self._fits, self.checks)
+        checking = Checking(self.case, self.evaluation, self.engine, self.progress, self._fits, self.checks, judge=self.judge)
         return checking.check(confirmation, commit, accepted=accepted)
 
     def _visible(self, confirmation: Confirmation, commit: str, attempt: int) -> Gain | None:

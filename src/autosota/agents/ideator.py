@@ -14,6 +14,7 @@ from pathlib import Path
 
 from autosota import knobs as knob_finder
 from autosota import levers
+from autosota.agents.inventor import Inventor
 from autosota.errors import UsageError
 from autosota.levers.base import Lever, PythonLever, View
 from autosota.records import Analysis, Case, Change, Experiment, Idea, Knob, Scalar, Scope, Site
@@ -81,14 +82,20 @@ _REST = _theme(
 
 
 class Ideator:
-    """Finds knobs and lever sites, and makes the library of ideas."""
+    """Finds knobs and lever sites, and makes the library of ideas. `inventor` asks a model for what rules do not find."""
+
+    def __init__(self, inventor: Inventor | None = None) -> None:
+        self._inventor = inventor
 
     def analyse(self, case: Case, site_packages: Path | None) -> Analysis:
         """What the evaluation reaches, in words; its knobs; where levers apply; the paper's constraints."""
         knobs = self._knobs(case, case.tree, site_packages)
         sites = self._sites(case, case.tree)
         summary, notes = survey(View(case.tree, case.environment.zones, case.packages), case, knobs, sites)
-        return Analysis(summary=summary, knobs=knobs, sites=sites, constraints=case.rubric.constraints, notes=notes)
+        known = self._inventor.knowledge(case, summary) if self._inventor else ()
+        return Analysis(
+            summary=summary, knobs=knobs, sites=sites, constraints=case.rubric.constraints, notes=notes, knowledge=known
+        )  # fmt: skip
 
     def propose(self, case: Case, tried: Sequence[Experiment] = (), tree: Mapping[str, bytes] | None = None) -> tuple[Idea, ...]:
         """The library, best first. `tree` is a later state: its new knobs and sites become ideas, those that are gone vanish."""
@@ -101,6 +108,16 @@ class Ideator:
         ideas = [*_lever_ideas(sites), *_search_spaces(analysis.knobs, now)]
         unique = {idea.id: idea for idea in reversed(_with_history(ideas, tried))}
         return tuple(sorted(unique.values(), key=lambda idea: (-idea.priority, idea.id)))
+
+    def invent(self, case: Case, library: Sequence[Idea]) -> tuple[Idea, ...]:
+        """Ideas beyond those of rules, and library ideas moved up under their old ids; none without a model."""
+        return self._inventor.library(case, library) if self._inventor else ()
+
+    def leap(
+        self, case: Case, tried: Sequence[Experiment], library: Sequence[Idea], tree: Mapping[str, bytes], paths: Sequence[str]
+    ) -> tuple[Idea, ...]:
+        """Structural candidates for a later state `tree`, which differs in `paths`; none without a model."""
+        return self._inventor.leap(case, tried, library, tree, paths) if self._inventor else ()
 
     def write(self, idea: Idea, setting: Mapping[str, Scalar], tree: Mapping[str, bytes]) -> tuple[Change, ...]:
         """The idea as changed files. LookupError where its lever no longer applies; UsageError for a value no place holds."""

@@ -14,6 +14,7 @@ from statistics import fmean
 
 from autosota import statistics
 from autosota.agents.allowance import MOST
+from autosota.agents.briefing import brief
 from autosota.agents.confirming import Confirmed, Confirming
 from autosota.agents.ideator import Ideator
 from autosota.agents.monitor import hopeless
@@ -25,7 +26,9 @@ from autosota.ports import Engine, Leap, Pending, Search, Stop, Try, Wait
 from autosota.progress import Progress
 from autosota.records import Case, Experiment, Idea, Measurement, Patch, Trial, Verdict, Violation
 from autosota.redlines import guards
+from autosota.redlines.judged import Judge
 from autosota.seeds import Seeds
+from autosota.session import Session
 from autosota.store import Store
 from autosota.workspace import Workspace
 
@@ -33,6 +36,8 @@ _PROMISING = 0.3
 """A candidate becomes the new state when its mean paired gain exceeds this many noise standard errors."""
 _BARREN = 25
 """The search ends after so many choices in a row that needed no new measurement."""
+_LEAPS = 3
+"""Times a model is asked for structural ideas on one and the same state."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +78,17 @@ class Scheduler:
     """Search seeds: a candidate is measured on them in order and stopped when hopeless."""
     protocol: str = ""
     """Digest of the protocol lock; confirmation seeds depend on it."""
+    session: Session | None = None
+    """Carries out ideas that are words; without one such ideas wait in the library."""
+    judge: Judge | None = None
+    """Asked about a claimed gain, last; may only escalate."""
     checks: int = MOST
     """Further evaluations for probes and controls of a candidate, at most."""
     history: list[Experiment] = field(default_factory=list)
     ideas: dict[str, Idea] = field(default_factory=dict)
     _running: list[_Running] = field(default_factory=list)
     _proposed: set[str] = field(default_factory=set)
+    _asked: dict[str, int] = field(default_factory=dict)
 
     # ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,10 +118,11 @@ class Scheduler:
     def _choose(self) -> Try | Wait | Stop:
         """Step 1. A leap asks the ideator for structural ideas on the present state before anything else is tried."""
         running = [item.choice for item in self._running]
-        choice = self.search.choose(self.history, running, list(self.ideas.values()))
+        choice = self.search.choose(self.history, running, self._able())
         if isinstance(choice, Leap):
             self._propose_on(choice.parent, self.history)
-            choice = self.search.choose(self.history, running, list(self.ideas.values()), leap=False)
+            self._leap_on(choice.parent)
+            choice = self.search.choose(self.history, running, self._able(), leap=False)
         if isinstance(choice, Leap):
             return Wait() if running else Stop("no structural idea is left for the leap path")
         return choice
@@ -122,12 +133,10 @@ class Scheduler:
         started = time.monotonic()
         parent = self._commit_of(choice.parent)
         tree = self.workspace.tree(parent)
-        try:
-            changes = self.ideator.write(choice.idea, choice.setting, tree)
-        except (LookupError, UsageError) as error:
-            self._record(choice, number, None, (), Verdict(status="cleared"), started, note=f"no longer applies: {error}")
+        commit, why = self._written(choice, number, parent, tree)
+        if commit is None:
+            self._record(choice, number, None, (), Verdict(status="cleared"), started, note=why)
             return
-        commit = self.workspace.commit(parent, changes)
         patch = self._patch(parent, commit)
         verdict = self.supervisor.screen_patch(patch, self.case)
         if verdict.status == "rejected":
@@ -138,6 +147,16 @@ class Scheduler:
         opponent = self._scores(choice.parent)
         pending = self.engine.submit(lambda: self._race(commit, seeds, opponent))
         self._running.append(_Running(choice, number, commit, verdict, seeds, pending, started))
+
+    def _written(self, choice: Try, number: int, parent: str, tree: Mapping[str, bytes]) -> tuple[str | None, str]:
+        """Step 2: the idea as a commit on its parent, by rule or by the coder; None and why where it cannot be carried out."""
+        if choice.idea.instructions and choice.idea.site is None and not choice.idea.knobs and self.session is not None:
+            self.progress.note(f"experiment {number}: the coder writes {choice.idea.title}")
+            return self.session.write(parent, brief(choice.idea, self.case), number)
+        try:
+            return self.workspace.commit(parent, self.ideator.write(choice.idea, choice.setting, tree)), ""
+        except (LookupError, UsageError) as error:
+            return None, f"no longer applies: {error}"
 
     def _race(self, commit: str, seeds: Sequence[int], opponent: Mapping[int, float]) -> tuple[Measurement, ...]:
         """Step 5, in a worker: one seed after another, ended at the first failure or when the candidate is hopeless."""
@@ -212,6 +231,7 @@ class Scheduler:
         return Confirming(
             case=self.case, supervisor=self.supervisor, evaluation=self.evaluation, store=self.store, engine=self.engine,
             progress=self.progress, protocol=self.protocol, deadline=deadline, checks=self.checks,
+            judge=self.judge,
         ).confirm_candidates(plan, self.history)  # fmt: skip
 
     # ── ideas ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -225,10 +245,30 @@ class Scheduler:
         known = {idea.id for idea, _ in self.store.ideas()}
         for idea in self.ideator.propose(self.case, history, self.workspace.tree(commit)):
             if idea.id not in known:
-                verdict = self.supervisor.screen_idea(idea, self.case)
-                self.store.append_idea(idea, verdict)
-                if verdict.status != "rejected":
-                    self.ideas[idea.id] = idea
+                self._add(idea)
+
+    def _leap_on(self, number: int) -> None:
+        """Ask a model for structural candidates on a state; each is put before every red line (paper 3.7.3)."""
+        commit = self._commit_of(number)
+        tried = {experiment.idea for experiment in self.history}
+        waiting = any(idea.level != "PARAM" and idea.id not in tried for idea in self._able())
+        if waiting or self._asked.get(commit, 0) >= _LEAPS:
+            return
+        self._asked[commit] = self._asked.get(commit, 0) + 1
+        paths = [change.path for change in self.workspace.changes(self.case.environment.commit, commit)]
+        for idea in self.ideator.leap(self.case, self.history, list(self.ideas.values()), self.workspace.tree(commit), paths):
+            self._add(idea)
+
+    def _add(self, idea: Idea) -> None:
+        """Into the library, with the Supervisor's word on it."""
+        verdict = self.supervisor.screen_idea(idea, self.case)
+        self.store.append_idea(idea, verdict)
+        if verdict.status != "rejected":
+            self.ideas[idea.id] = idea
+
+    def _able(self) -> list[Idea]:
+        """The ideas of the library that can be carried out in this run."""
+        return [idea for idea in self.ideas.values() if self.session is not None or idea.site is not None or idea.knobs]
 
     # ── numbers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
