@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autosota import rubrics
+from autosota.ask import usage
 from autosota.errors import AutosotaError, UsageError
 from autosota.formats import block, clip, count, duration, finite, number, percent, signed
 from autosota.records import Baseline, Experiment, MetricSpec, Result, Task, Verdict
@@ -153,8 +154,13 @@ def experiment_json(store: Store, number: int) -> dict[str, Any]:
         **entry.model_dump(mode="json"),
         "idea_record": idea.model_dump(mode="json") if idea else None,
         "idea_verdict": verdict.model_dump(mode="json") if verdict else None,
+        "cost": usage.total(_asked(store, number)).model_dump(mode="json"),
         "diff": diff(store, entry),
     }
+
+
+def _asked(store: Store, number: int) -> list[usage.Usage]:
+    return [line for line in usage.read(store) if line.experiment == number]
 
 
 def experiment_text(store: Store, number: int) -> str:
@@ -177,6 +183,8 @@ def experiment_text(store: Store, number: int) -> str:
         score = f"score {_shown(facts, entry.score)}, gain over {parent} {signed(entry.gain, facts.places)}"
         lines.append(score)
     lines += ["", *_verdict(entry.verdict)]
+    if asked := _asked(store, number):
+        lines += ["", f"models: {usage.text(asked)}; `autosota show RUN {number} --prompts` shows them"]
     text = diff(store, entry)
     if text:
         shown = block(text, 200_000).split("\n")
