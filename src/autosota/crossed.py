@@ -51,6 +51,12 @@ class ItemNoise:
             return statistics.normal_quantile(1.0 - level) * self.error
         return statistics.student_quantile(1.0 - level, self.freedom) * self.error
 
+    def p(self, center: float) -> float:
+        """One-sided p of a mean gain above zero over the rows alone."""
+        if self.error == 0.0:
+            return 0.0 if center > 0.0 else 1.0
+        return 1.0 - statistics.student_cdf(center / self.error, min(self.freedom, 1e6))
+
     def hopeless(self, center: float, level: float) -> bool:
         """Would the rows' part alone still reach to zero after any number of seeds?"""
         return center <= self.lasting * self.half(level)

@@ -382,6 +382,22 @@ def test_where_the_time_ends_the_pairs_made_so_far_are_graded() -> None:
     assert confirm(noisy(-0.1), fits=after(4), pairs_at_once=1)[0].grade == "UNCONFIRMED"
 
 
+def test_deterministic_runs_are_tested_over_groups_of_rows_where_there_are_no_items() -> None:
+    def values(commit: str, seed: int) -> Mapping[str, float]:
+        return {"accuracy": 0.95 if commit == CANDIDATE else 0.9}
+
+    def groups(spread: float) -> Callable[[Measurement], Mapping[str, float]]:
+        def resample(run: Measurement) -> Mapping[str, float]:
+            draw = random.Random(run.commit)
+            return {str(group): run.values["accuracy"] + draw.gauss(0, spread) for group in range(20)}
+
+        return resample
+
+    clear, _ = confirm(values, items=lambda commit, seed: None, resample=groups(0.01))
+    assert clear.grade == "CONFIRMED" and clear.gain is not None and 0 < clear.gain.p < 0.01
+    assert confirm(values, items=lambda commit, seed: None, resample=groups(0.5))[0].grade == "UNCONFIRMED"
+
+
 def test_scores_that_cannot_be_used_are_told() -> None:
     declared = case()
     commands = declared.environment.commands.model_copy(update={"items": "rows.csv"})

@@ -271,17 +271,17 @@ class Grading:
         low, high = rows.interval(*over_seeds(gains))
         p = gain.p
         if statistics.constant(gains):
-            p = statistics.sign_p(gains) if arms.seeded(self.spec) else self._items_p(arms)
+            p = statistics.sign_p(gains) if arms.seeded(self.spec) else self._rows_p(arms, rows)
         return gain.model_copy(update={"low": low, "high": high, "p": p})
 
-    def _items_p(self, arms: Arms) -> float:
-        """p of the paired permutation over items; 1 where there are no per-item scores or they do not match."""
-        seed = arms.baseline[0].seed
-        if self.items is None:
+    def _rows_p(self, arms: Arms, rows: Rows) -> float:
+        """p of the paired permutation over items, of the t test over groups of rows where there are no items, else 1."""
+        if self.items is None or rows.noise is None or not rows.noise.measured:
             return 1.0
+        seed = arms.baseline[0].seed
         before, after = self.items(self.case.environment.commit, seed), self.items(self.candidate, seed)
         if not before or not after or set(before) != set(after):
-            return 1.0
+            return rows.noise.p(statistics.mean(arms.gains(self.spec)))
         return statistics.sign_flip_p([after[name] - before[name] for name in sorted(before)])
 
     def _chosen_from(self) -> int:
