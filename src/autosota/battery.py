@@ -19,6 +19,8 @@ PREFIX = "scorer: "
 """Start of the baseline's notes on its scorer."""
 BEATEN = f"{PREFIX}a dummy beats the baseline: "
 UNDONE = f"{PREFIX}not tried with dummy answers: "
+LONGEST = 600.0
+"""Seconds of an evaluation from which on the one run of `predict` is not made."""
 _DUMMIES = ("constant", "majority", "shuffled")
 """Well-formed answers that know nothing."""
 _BROKEN = ("NaN", "missing rows", "duplicated rows", "empty")

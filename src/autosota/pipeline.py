@@ -195,6 +195,8 @@ def _baseline(parts: Parts, environment: Environment, rubric: Rubric, workspace:
     name = rubric.primary.name
     if not environment.commands.sealed or name not in baseline.mean or expired():
         return baseline
+    if baseline.seconds > battery.LONGEST:
+        return baseline.model_copy(update={"notes": (*baseline.notes, f"{battery.UNDONE}an evaluation takes too long")})
     notes = battery.calibrate(locked, rubric.primary, seeds[0], mean=baseline.mean[name], noise=baseline.noise.get(name, 0.0))
     return baseline.model_copy(update={"notes": (*baseline.notes, *notes)})
 
