@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ def compile_site(site: Path, interpreter: Interpreter, store: Path) -> None:
         modules = _modules(record, site)
         if not modules:
             continue
-        key = _digest(site, modules, interpreter)
+        key = _known(site, modules, interpreter, store)
         if not _link(store / key, site):
             pending.append((key, modules))
     if not pending:
@@ -47,7 +48,33 @@ def _modules(record: Path, site: Path) -> list[str]:
     except (OSError, UnicodeDecodeError, csv.Error):
         return []
     inside = [name for name in names if name.endswith(".py") and not name.startswith(("/", "..")) and not _TESTS.search(name)]
-    return sorted(name for name in inside if (site / name).is_file() and not (site / name).is_symlink())
+    return sorted(name for name in inside if _regular(f"{site}/{name}"))
+
+
+def _regular(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _known(site: Path, modules: Sequence[str], interpreter: Interpreter, store: Path) -> str:
+    """`_digest`, from the store where the very same files (by inode, size and time of change: uv links them from its cache, and
+    never writes to them again) were digested before."""
+    identity = hashlib.sha256(f"{interpreter.tag} {interpreter.version}".encode())
+    for name in modules:
+        state = os.stat(f"{site}/{name}")
+        identity.update(os.fsencode(f"\0{name}\0{state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns}"))
+    noted = store / "known" / identity.hexdigest()[:40]
+    try:
+        return noted.read_text(encoding="ascii")
+    except OSError:
+        key = _digest(site, modules, interpreter)
+    noted.parent.mkdir(parents=True, exist_ok=True)
+    draft = noted.with_suffix(f".{os.getpid()}")
+    draft.write_text(key, encoding="ascii")
+    draft.replace(noted)
+    return key
 
 
 def _digest(site: Path, modules: Sequence[str], interpreter: Interpreter) -> str:
@@ -97,17 +124,19 @@ def _link(folder: Path, site: Path) -> bool:
     if not folder.is_dir():
         return False
     for place, _, names in os.walk(folder):
-        target = site / os.path.relpath(place, folder)
+        target = os.path.normpath(f"{site}/{os.path.relpath(place, folder)}")
         if names:
-            target.mkdir(parents=True, exist_ok=True)
+            os.makedirs(target, exist_ok=True)
         for name in names:
-            if not (target / name).exists():
-                _hard_link(Path(place, name), target / name)
+            _hard_link(f"{place}/{name}", f"{target}/{name}")
     return True
 
 
-def _hard_link(source: Path, target: Path) -> None:
+def _hard_link(source: str | Path, target: str | Path) -> None:
+    """What is at `target` already stays."""
     try:
         os.link(source, target)
+    except FileExistsError:
+        return
     except OSError:
         shutil.copy2(source, target)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -66,6 +67,7 @@ def resolve(
     if not gpu:
         without_gpu(state)
     words = ""
+    _ask_ahead(state)
     for _ in range(ATTEMPTS):
         done = compile_lock(state)
         if done is None:
@@ -169,13 +171,37 @@ def _forward(state: State, behind: Sequence[tuple[Package, str]], build: Build |
 
 def _backtracked(state: State, packages: Sequence[Package]) -> list[tuple[Package, str]]:
     """A resolver may quietly choose a much older release to satisfy another package: those a release series behind the newest."""
-    held = {canonicalize_name(Requirement(line).name) for line in state.constraints}
-    bare = [name for name, line in state.lines.items() if not Requirement(line).specifier and name not in held]
-    if not bare or len(state.lines) < 2 or state.offline or state.before:
+    bare = _bare(state)
+    if not bare or state.offline:
         return []
-    expected = newest(bare, state.interpreter, state.links)
+    asked = _asked.pop(_question(state, bare), None)
+    expected = asked.result() if asked is not None else newest(bare, state.interpreter, state.links)
     wanted = [(package, expected[package.name]) for package in packages if package.name in expected]
     return [(package, version) for package, version in wanted if _series(version) > _series(package.version)]
+
+
+def _bare(state: State) -> list[str]:
+    """Packages of which any version would do, where another one could hold them back."""
+    held = {canonicalize_name(Requirement(line).name) for line in state.constraints}
+    bare = [name for name, line in state.lines.items() if not Requirement(line).specifier and name not in held]
+    return bare if len(state.lines) >= 2 and not state.before else []
+
+
+_asked: dict[tuple[str, ...], Future[dict[str, str]]] = {}
+
+
+def _question(state: State, names: Sequence[str]) -> tuple[str, ...]:
+    return (state.interpreter.path, *names, "", *state.links)
+
+
+def _ask_ahead(state: State) -> None:
+    """Ask for the newest versions while the resolution runs; `_backtracked` wants to know them right after it."""
+    names = _bare(state)
+    if names and not state.offline:
+        interpreter, links = state.interpreter, list(state.links)
+        pool = ThreadPoolExecutor(1)
+        _asked[_question(state, names)] = pool.submit(lambda: newest(names, interpreter, links))
+        pool.shutdown(wait=False)
 
 
 def _series(version: str) -> tuple[int, ...]:
