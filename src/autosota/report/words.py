@@ -18,7 +18,8 @@ from autosota.formats import size as size
 GRADES = {
     "CONFIRMED": "A gain above the noise, shown on fresh paired runs with seeds drawn after the candidate was frozen.",
     "DISCLOSE": "A gain above the noise on fresh paired runs, with a trade-off that has to be printed beside it.",
-    "SUGGESTIVE": "Better, but not proven: too few fresh runs, too few or unknown test rows, nothing random to test over, or no isolation.",
+    "SUGGESTIVE": "Better, but not proven: too few fresh runs, too few or unknown test rows, nothing random to test over, "
+    "or no isolation.",
     "UNCONFIRMED": "No gain beyond the noise.",
     "REVIEW": "A rule could not decide. A person must, with a recorded reason, before anything may be claimed.",
     "REJECTED": "A red line is crossed, or the candidate does not run.",
