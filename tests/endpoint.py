@@ -132,7 +132,8 @@ def _messages(tool: Line | None, command: str) -> tuple[Line, list[Line]]:
         {"type": "message_start", "message": {**whole, "content": [], "stop_reason": None}},
         {"type": "content_block_start", "index": 0, "content_block": empty},
         {"type": "content_block_delta", "index": 0, "delta": delta}, {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": None}, "usage": usage}, {"type": "message_stop"},
+        {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": None}, "usage": usage},
+        {"type": "message_stop"},
     ]  # fmt: skip
 
 
@@ -140,8 +141,8 @@ def _responses(tool: Line | None, command: str) -> tuple[Line, list[Line]]:
     item: Line = {"type": "message", "id": "i1", "role": "assistant", "status": "completed",
                   "content": [{"type": "output_text", "text": "done", "annotations": []}]}  # fmt: skip
     if tool is not None:
-        item = {"type": "function_call", "id": "i1", "call_id": "call_1", "name": tool.get("name", "shell"), "status": "completed",
-                "arguments": json.dumps(_arguments(tool, command))}  # fmt: skip
+        item = {"type": "function_call", "id": "i1", "call_id": "call_1", "name": tool.get("name", "shell"),
+                "status": "completed", "arguments": json.dumps(_arguments(tool, command))}  # fmt: skip
     usage = {"input_tokens": 9, "output_tokens": 9, "total_tokens": 18, "input_tokens_details": {"cached_tokens": 0},
              "output_tokens_details": {"reasoning_tokens": 0}}  # fmt: skip
     whole = {

@@ -82,6 +82,7 @@ class _Talk:
         except RequestError as error:
             self.problem = f"{error} {str(error.data or '')[:300]}".strip()
         except (OSError, EOFError, ValueError, asyncio.CancelledError) as error:
+            self.running.end()
             self.problem = f"the connection ended: {error}; {self.running.last_words()}"
         finally:
             logging.getLogger().removeFilter(_quiet)

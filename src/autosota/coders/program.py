@@ -48,7 +48,9 @@ class Program:
         found = shutil.which(preset.command[0], path=self._environment.get("PATH"))
         if found is None:
             raise MachineError(f"the coder {preset.name} needs the program `{preset.command[0]}`", preset.hint)
-        self.file = Path(found).resolve()
+        venv = Path(found).absolute().parent.parent
+        self._venv = venv if (venv / "pyvenv.cfg").is_file() else None
+        self.file = Path(found).absolute() if self._venv else Path(found).resolve()
         self._place: Place | None = None
 
     @contextlib.contextmanager
@@ -104,12 +106,16 @@ class Program:
     def _shown(self) -> Iterator[Mount]:
         """The program itself, read-only."""
         folders = [Path(name) for name in self._environment.get(_FOLDER_VARIABLE, "").split(":") if name]
+        if self._venv is not None:
+            folders += [self._venv, *_base_of(self._venv)]
         modules = [parent for parent in self.file.parents if parent.name == "node_modules"]
         folders.append(modules[-1] if modules else self.file)
         if modules and (node := shutil.which("node", path=self._environment.get("PATH"))):
             folders.append(Path(node).resolve())
-        for folder in dict.fromkeys(folders):
-            if not folder.is_relative_to("/usr") and folder.exists():
+        seen: list[Path] = [Path("/usr")]
+        for folder in sorted(dict.fromkeys(folders), key=lambda folder: len(folder.parts)):
+            if folder.exists() and not any(folder.is_relative_to(other) for other in seen):
+                seen.append(folder)
                 yield Mount(source=str(folder), target=str(folder))
 
     @contextlib.contextmanager
@@ -142,6 +148,15 @@ class Program:
             stack.callback(running.end)
             running.accept(listeners)
             yield running
+
+
+def _base_of(venv: Path) -> Iterator[Path]:
+    """The Python installation that a virtual environment is made from."""
+    with contextlib.suppress(OSError):
+        for line in (venv / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition("=")
+            if name.strip() == "home" and value.strip().endswith("/bin"):
+                yield Path(value.strip()).resolve().parent
 
 
 @contextlib.contextmanager
