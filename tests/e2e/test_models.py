@@ -68,6 +68,7 @@ def test_a_run_ends_well_whatever_the_model_does(
     with serving(ModelServer(reply=empty, behaviors=behaviors)) as server:
         result = run(autosota, repository, server, "--cost", 1)
     lines = ledger(autosota.folder)
+    assert {line["outcome"] for line in lines} & ({"answered"} if name == "malformed" else {"failed"})
     assert result["cost"]["input_tokens"] == sum(line["input_tokens"] for line in lines)
     assert result["cost"]["usd"] == pytest.approx(sum(line["usd"] or 0 for line in lines), abs=1e-5)
     assert result["cost"]["usd"] <= 1
