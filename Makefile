@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: live bench-peers demo test kills containers slow check bench broken clean help
+.PHONY: live live-coders bench-peers demo test kills containers slow check bench broken clean help
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -43,6 +43,11 @@ bench-peers: $(STAMP) ## beside us on one toy task with one stand-in model: open
 
 live: $(STAMP) ## the whole pipeline with a real, very small model on loopback (fetches 0.6 GB once)
 	@$(BIN)/python -m pytest -q --live tests/live
+
+live-coders: $(STAMP) ## five real coding agents (npm, 1.3 GB, kept in .venv/agents) against a provider on loopback
+	@npm install --silent --no-audit --no-fund --prefix $(VENV)/agents @qwen-code/qwen-code@0.15 opencode-ai@1.18 \
+		@agentclientprotocol/claude-agent-acp@0.49 @anthropic-ai/claude-code@2.1 @openai/codex@0.169
+	@PATH="$(CURDIR)/$(VENV)/agents/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -q --live tests/contracts/test_coders.py -k real
 
 broken: $(STAMP) ## replication of repositories that do not run: reproduced, honest, wrong
 	@$(BIN)/python -m benchmarks.broken

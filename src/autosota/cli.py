@@ -330,7 +330,8 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
     add("--python", metavar="PATH", help="use this interpreter's environment instead of building one")
     add("--model", action="append", metavar="[AGENT=]NAME", help="language model, e.g. openai:gpt-5, ollama:qwen2.5-coder or "
         "http://127.0.0.1:8080/v1#NAME; repeatable, one per agent where wanted (default: none, rules alone)")  # fmt: skip
-    add("--coder", metavar="NAME", help="who writes code changes: shell (our own loop, the default with --model) or scripted:FILE")
+    add("--coder", metavar="NAME", help="who writes code changes: shell (our own loop, the default with --model), claude, codex, "
+        "opencode, qwen, gemini, claude-code, acp:COMMAND or scripted:FILE; see docs/coders.md")  # fmt: skip
     add("--engine", metavar="NAME", help="where evaluations run: `local`, this machine")
     add("--sandbox", metavar="NAME", help="bubblewrap, landlock, local, docker or docker:IMAGE (default: the best that works)")
     add("--search", choices=("leap", "tpe", "random", "greedy"), help="what to try next (default leap)")

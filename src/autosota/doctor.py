@@ -29,7 +29,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Probe by doing: start each sandbox, call each tool, write to each folder."""
-    return [_machine(), *_sandboxes(), *_tools(), *_folders(), *_accelerators(), *_models()]
+    return [_machine(), *_sandboxes(), *_tools(), *_folders(), *_accelerators(), *_models(), *_coders()]
 
 
 def _machine() -> Finding:
@@ -155,6 +155,21 @@ def _servers() -> list[Finding]:
         served = preflight.served(endpoint)
         if served:
             findings.append(Finding("model", f"{name} server", True, f"{endpoint.base_url}: {', '.join(served[:5])}"))
+    return findings
+
+
+def _coders() -> list[Finding]:
+    """Coding agents on PATH; none is needed."""
+    from autosota.coders.presets import PRESETS
+
+    own = Finding("coder", "shell", True, "our own loop in the sandbox; asks the model that --model names")
+    findings = [own]
+    for preset in PRESETS.values():
+        program = preset.command[0]
+        version = _version(program, "--version") if shutil.which(program) and preset.name != "claude" else ""
+        found = bool(shutil.which(program))
+        detail = (version or shutil.which(program) or "") if found else f"`{program}` is not on PATH; nothing else needs it"
+        findings.append(Finding("coder", preset.name, found, detail, "" if found else preset.hint))
     return findings
 
 
