@@ -44,6 +44,25 @@ def test_a_share_of_rows_is_bounded_by_two_independent_models() -> None:
     assert unknown.rows is None and unknown.error == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [("Test accuracy", True), ("top-1 acc", True), ("error rate", True), ("Hits@10", True), ("exact_match", True),
+     ("balanced accuracy", False), ("macro F1", False), ("mse", False), ("accuracy std", False), ("AUC", False)],
+)  # fmt: skip
+def test_names_say_whether_rows_are_counted(name: str, counted: bool) -> None:
+    assert crossed.counts_rows(name) is counted
+
+
+def test_two_decimals_of_a_large_test_set_still_bound_its_rows_from_below() -> None:
+    values = [100 * value for value in share(10_000, 4)]
+    assert crossed.bounded(values, 80.0, 81.0).rows is None
+    noise = crossed.bounded(values, 80.0, 81.0, "Test accuracy")
+    assert noise.rows is not None and 1_000 < noise.rows <= 10_000
+    assert noise.error >= 100 * math.sqrt((0.8 * 0.2 + 0.81 * 0.19) / 10_000)
+    draw = random.Random(1)
+    assert crossed.bounded([draw.random() for _ in range(11)], 0.5, 0.6, "accuracy").rows is None
+
+
 def table(generator: random.Random, rows: int, gain: float, own: float, seed: float, seeds: int = 5) -> list[list[float]]:
     """Gains by seed and item with an effect of each item, of each seed, and of both."""
     effects = [gain + generator.gauss(0, own) for _ in range(rows)]

@@ -8,6 +8,7 @@ candidate that was chosen by its score on these same rows pays for the choice: B
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,12 @@ _DIGITS = 11
 _MOST_ROWS = 200_000
 _CHANCE = 0.01
 """Expected number of row counts that fit by chance, above which none is believed."""
+_COUNTED = frozenset({"accuracy", "acc", "hit", "hits", "em"})
+_COUNTED_PAIRS = ({"error", "rate"}, {"success", "rate"}, {"exact", "match"}, {"top", "1"}, {"top", "5"})
+_AVERAGED = frozenset({
+    "balanced", "macro", "mean", "avg", "average", "weighted", "class", "per", "group", "worst", "pixel", "token", "f", "loss",
+    "std",
+})  # fmt: skip
 _FEWEST = 3
 """Different values that are needed to tell a number of rows."""
 
@@ -37,7 +44,7 @@ class ItemNoise:
     freedom: float = math.inf
     """Of `error`; infinite where it is a bound and no estimate."""
     rows: int | None = None
-    """Number of scored rows, or groups of them; None where it is assumed."""
+    """Number of scored rows, or groups of them, or the fewest there can be; None where it is assumed."""
     measured: bool = False
     """From scores per item, not a bound."""
     lasting: float = 1.0
@@ -148,25 +155,35 @@ def _lasting(values: Sequence[Sequence[float]], spread: float) -> float:
 # ── no scores per item ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def bounded(values: Sequence[float], baseline: float, candidate: float) -> ItemNoise:
+def bounded(values: Sequence[float], baseline: float, candidate: float, name: str = "") -> ItemNoise:
     """A conservative bound from the metric's values alone; `baseline` and `candidate`: the arms' means.
 
     `values`: every value known of the metric, both arms. A share of n rows (a multiple of 1/n throughout) has at most the noise
-    of two models whose errors are independent. For anything else few rows are assumed.
+    of two models whose errors are independent. Where the printed digits are too few to tell n, but the `name` says that rows
+    are counted, there are at least as many as the least n that fits. For anything else few rows are assumed.
     """
     unit = 1.0 if max(map(abs, values), default=0.0) <= 1.0 else 100.0
     rows, errors = None, [ASSUMED_SPREAD * max(abs(baseline), abs(candidate))]
     if all(0.0 <= value <= unit for value in values):
-        rows = scored_rows([value / unit for value in values])
+        shares = [value / unit for value in values]
+        rows = scored_rows(shares) or (scored_rows(shares, chance=math.inf) if counts_rows(name) else None)
         as_share = unit * math.sqrt(sum(p * (1.0 - p) for p in (baseline / unit, candidate / unit)))
         errors = [as_share] if rows else [*errors, as_share]
     return ItemNoise(min(errors) / math.sqrt(rows or ASSUMED_ROWS), rows=rows)
 
 
-def scored_rows(values: Sequence[float]) -> int | None:
+def counts_rows(name: str) -> bool:
+    """Does a metric's name say that it is the share of rows with a right or a wrong answer?"""
+    words = set(re.findall(r"[a-z]+|\d+", name.lower()))
+    counted = words & _COUNTED or any(pair <= words for pair in _COUNTED_PAIRS)
+    return bool(counted) and not words & _AVERAGED
+
+
+def scored_rows(values: Sequence[float], chance: float = _CHANCE) -> int | None:
     """The least n for which all values are multiples of 1/n as far as their digits tell; None where chance could explain one.
 
-    `values` lie in [0, 1]. The number of printed decimals is taken from the values themselves.
+    `values` lie in [0, 1]. The number of printed decimals is taken from the values themselves. `chance`: how many row counts
+    may be expected to fit by chance; with infinity the answer is a lower bound and no estimate.
     """
     known = {float(f"{value:.{_DIGITS}g}") for value in values}
     known = {value for value in known if 0.0 < value < 1.0}
@@ -177,7 +194,7 @@ def scored_rows(values: Sequence[float]) -> int | None:
     slack = 0.5 * 10.0 ** -max(_decimals(value) for value in known) * (1.0 + 1e-6)
     # Expected chance fits up to n: the sum of (2 slack m)^k over m up to n, about (2 slack)^k n^(k+1) / (k+1).
     count = len(known)
-    most = min(_MOST_ROWS, ((count + 1) * _CHANCE) ** (1 / (count + 1)) * (2.0 * slack) ** (-count / (count + 1)))
+    most = min(_MOST_ROWS, ((count + 1) * min(chance, 1e9)) ** (1 / (count + 1)) * (2.0 * slack) ** (-count / (count + 1)))
     rows = numpy.arange(2, max(2, int(most) + 1), dtype=float)
     for value in known:
         rows = rows[numpy.abs(rows * value - numpy.rint(rows * value)) <= slack * rows]

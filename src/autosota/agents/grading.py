@@ -164,7 +164,7 @@ class Grading:
         before, after = arms.before(spec), arms.after(spec)
         noise = self.case.baseline.measurements if self.case.baseline else ()
         known = [run.values[spec.name] for run in noise if run.ok and spec.name in run.values]
-        return crossed.bounded([*known, *before, *after], statistics.mean(before), statistics.mean(after))
+        return crossed.bounded([*known, *before, *after], statistics.mean(before), statistics.mean(after), spec.name)
 
     def _measured(self, arms: Arms) -> ItemNoise | None:
         """From scores per item; None where there are none or they do not match."""
