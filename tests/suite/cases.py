@@ -8,6 +8,7 @@ recognized by its name. What a change shows and what it is worth stands in its f
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import tomllib
@@ -94,8 +95,13 @@ def repository(case: Case, data: Data | None = None) -> Files:
     files["autosota.toml"] = text.encode()
     for path, old, new in case.ship:
         files[path] = _replaced(files[path].decode(), old, new, f"{case.id}: {path}").encode()
-    files.update(data if data is not None else GENERATORS[case.base](**case.data))
+    files.update(data if data is not None else _data(case.base, json.dumps(dict(case.data), sort_keys=True)))
     return files
+
+
+@cache
+def _data(base: str, options: str) -> Data:
+    return GENERATORS[base](**json.loads(options))
 
 
 @cache

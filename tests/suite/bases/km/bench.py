@@ -4,7 +4,8 @@ import argparse
 import time
 
 import numpy as np
-from cluster import Distances, lloyd
+from budget import Distances
+from cluster import lloyd
 
 
 def inertia(points, centers):

@@ -3,13 +3,7 @@
 import numpy as np
 
 
-class Distances:
-    """Squared distances to centers; every call is a pass over all points, and passes are limited."""
-
-    def __init__(self, points, limit):
-        self.points, self.limit, self.passes = points, limit, 0
-
-    def nearest(self, centers):
+def nearest(self, centers):
         self.passes += 1
         if self.passes > self.limit:
             raise RuntimeError("no passes are left")
@@ -32,7 +26,8 @@ def lloyd(distances, count, seed):
     rng = np.random.default_rng(seed)
     centers = start(distances.points, count, rng)
     for _ in range(distances.limit):
-        owner = distances.nearest(centers)
+        distances.spend()
+        owner = nearest(distances.points, centers)
         for index in range(count):
             if (owner == index).any():
                 centers[index] = distances.points[owner == index].mean(axis=0)
