@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,12 @@ from autosota.ask import EVERY, Ask, usage
 from autosota.ask.rendering import Prompts
 from autosota.models import open_model
 from autosota.store import Store
+from tests import kit
+from tests.e2e.test_models import EVALUATION, MODEL
 from tests.kit import CommandLine
 from tests.live import small_model
 
 pytestmark = pytest.mark.live
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +64,13 @@ def test_typed_answers_come_in_every_form(form: str, url: str, tmp_path: Path) -
 
 
 def test_the_whole_pipeline_ends_well(url: str, tmp_path: Path) -> None:
-    ended = CommandLine(tmp_path).run(
-        "demo", "--trials", 4, "--model", f"{url}#{small_model.NAME}@0/0", "--cost", 1, "--out", tmp_path / "out", "--json",
+    repository = kit.write(tmp_path / "repository", {"model.py": MODEL, "evaluate.py": EVALUATION})
+    line = CommandLine(tmp_path)
+    process = line.start(
+        "run", repository, "--eval", "python evaluate.py --seed {seed}", "--metric", "score:max", "--free", "model.py", "--trials", 4,
+        "--python", sys.executable, "--model", f"{url}#{small_model.NAME}@0/0", "--cost", 1, "--out", tmp_path / "out", "--json",
     )  # fmt: skip
+    ended = line.end(process, 1800)
     result = ended.finished()
     assert result["grade"] in ("CONFIRMED", "DISCLOSE", "SUGGESTIVE", "UNCONFIRMED", "REVIEW")
     lines = [json.loads(line) for line in (tmp_path / "out" / "usage.jsonl").read_text().splitlines()]
