@@ -239,13 +239,17 @@ def test_what_may_be_asked_of_a_provider_is_bounded(tmp_path: Path, endpoint: En
 
     monkeypatch.setattr(gateway, "MOST_REQUESTS", 3)
 
-    def ask() -> bytes:
+    def ask(request: bytes = b"GET /openai/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") -> bytes:
         with socket.socket(socket.AF_UNIX) as link, gateway.short(tmp_path) as name:
             link.connect(f"{name}/gateway")
-            link.sendall(b"GET /openai/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            link.sendall(request)
             return link.makefile("rb").readline()
 
     with gateway.serving(tmp_path, {"openai": gateway.Upstream(endpoint.url)}):
+        chunked = b"POST /openai/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        assert ask(chunked + b"-5\r\n").split()[1] == b"403"
+        assert ask(chunked + b"zz\r\n") == b""
+        assert ask(b"GET /openai/../admin HTTP/1.1\r\n\r\n").split()[1] == b"403"
         codes = [ask().split()[1] for _ in range(5)]
     assert codes == [b"200"] * 3 + [b"403"] * 2
 

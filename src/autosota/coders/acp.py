@@ -9,10 +9,10 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Full, Queue
 from typing import Any
 
 from autosota import __version__
@@ -23,6 +23,8 @@ from autosota.ports import Brief, Limits, Outfit, Sandbox, Step
 _WORDS = 4000
 """Characters of words that become one step."""
 _TEXT = 20_000
+_AHEAD = 200
+"""Steps that may wait to be looked at."""
 _MESSAGE = 32 * 2**20
 _LIMITS = Limits(seconds=3600.0, memory=12 * 2**30, processes=512, output=2**20)
 _EDITS = ("edit", "delete", "move")
@@ -56,6 +58,7 @@ class AcpCoder:
                 while (step := talk.steps.get()) is not None:
                     yield step
             finally:
+                talk.over.set()
                 running.end()
                 thread.join(timeout=10.0)
             if talk.problem:
@@ -69,8 +72,17 @@ class _Talk:
     running: Running
     brief: Brief
     root: str
-    steps: SimpleQueue[Step | None] = field(default_factory=SimpleQueue)
+    steps: Queue[Step | None] = field(default_factory=lambda: Queue(_AHEAD))
+    over: threading.Event = field(default_factory=threading.Event)
+    """Nobody listens any more."""
     problem: str = ""
+
+    def tell(self, step: Step | None) -> None:
+        """Hand over a step; an agent that is far ahead waits."""
+        while not self.over.is_set():
+            with contextlib.suppress(Full):
+                self.steps.put(step, timeout=0.2)
+                return
 
     def hold(self) -> None:
         """In a thread: to the end of the agent's turn, or to the end of its connection."""
@@ -86,7 +98,7 @@ class _Talk:
             self.problem = f"the connection ended: {error}; {self.running.last_words()}"
         finally:
             logging.getLogger().removeFilter(_quiet)
-            self.steps.put(None)
+            self.tell(None)
 
     async def _hold(self) -> None:
         from acp import PROTOCOL_VERSION, connect_to_agent, text_block
@@ -94,7 +106,7 @@ class _Talk:
         from acp.schema import ClientCapabilities, Implementation
 
         reader, writer = await asyncio.open_connection(sock=self.running.stdio.dup(), limit=_MESSAGE)
-        client: Any = _Client(self.steps, self.root)
+        client: Any = _Client(self.tell, self.root)
         connection = connect_to_agent(client, writer, reader)
         try:
             hello = await connection.initialize(
@@ -130,8 +142,8 @@ def _method(names: Sequence[str]) -> str:
 class _Client:
     """Our side: turns updates into steps, and answers what the agent asks."""
 
-    def __init__(self, steps: SimpleQueue[Step | None], root: str) -> None:
-        self._steps, self._root = steps, root
+    def __init__(self, tell: Callable[[Step], None], root: str) -> None:
+        self._tell, self._root = tell, root
         self._words = ""
         self._calls: dict[str, dict[str, Any]] = {}
         self._spent = 0.0
@@ -140,7 +152,7 @@ class _Client:
         """What was said so far becomes a step."""
         words, self._words = self._words.strip(), ""
         if words:
-            self._steps.put(Step("words", words[:_WORDS]))
+            self._tell(Step("words", words[:_WORDS]))
 
     async def session_update(self, session_id: str, update: Any, **kwargs: Any) -> None:
         """Something happened."""
@@ -154,7 +166,7 @@ class _Client:
         elif (
             kind == "usage_update" and (cost := update.cost) is not None and cost.currency == "USD" and cost.amount > self._spent
         ):
-            self._steps.put(Step("words", "(the agent's own account of its cost)", usd=cost.amount - self._spent))
+            self._tell(Step("words", "(the agent's own account of its cost)", usd=cost.amount - self._spent))
             self._spent = cost.amount
 
     def _call(self, update: Any) -> None:
@@ -171,7 +183,7 @@ class _Client:
         text = " ".join(map(str, command)) if isinstance(command, list) else str(command or call.get("title") or "")
         places = ", ".join(str(place.path) for place in call.get("locations", ()))
         edited = call.get("kind") in _EDITS
-        self._steps.put(
+        self._tell(
             Step(
                 "edit" if edited else "command", f"{text} {places if edited and places not in text else ''}".strip()[:_TEXT],
                 _output(call)[-_TEXT:], int(call["status"] == "failed"),
@@ -187,7 +199,7 @@ class _Client:
         wanted = ("allow_once", "allow_always") if inside else ("reject_once", "reject_always")
         chosen = next((option for kind in wanted for option in options if option.kind == kind), None)
         if not inside:
-            self._steps.put(Step("words", f"(not allowed outside the working copy: {', '.join(paths)[:300]})"))
+            self._tell(Step("words", f"(not allowed outside the working copy: {', '.join(paths)[:300]})"))
         if chosen is None:
             return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
         return RequestPermissionResponse(outcome=AllowedOutcome(outcome="selected", option_id=chosen.option_id))

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 PLACEHOLDER = "key-kept-outside-the-sandbox"
 MOST_REQUESTS = 600
 """Of one session: what a command that finds the gateway could spend is bounded, too."""
+_AT_ONCE = 64
+"""Connections; more are closed at once."""
 _BODY = 64 * 2**20
 _SECONDS = 600.0
 _HOP = frozenset(("connection", "keep-alive", "proxy-connection", "transfer-encoding", "te", "trailer", "upgrade", "host",
@@ -49,9 +51,27 @@ class Gateway(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         """What was asked for and not allowed."""
         self._left = MOST_REQUESTS
         self._counting = threading.Lock()
+        self._open = threading.BoundedSemaphore(_AT_ONCE)
         with short(folder) as name:
             super().__init__(f"{name}/gateway", _Handler)
         (folder / "gateway").chmod(0o666)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own, as long as there are not too many."""
+        if self._open.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """See the library."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._open.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A request that is none ends its connection, without a word on our side."""
 
     def take(self) -> bool:
         """May one more request be made?"""
@@ -85,6 +105,7 @@ def serving(folder: Path, upstreams: Mapping[str, Upstream], hosts: frozenset[st
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = _SECONDS
     server: Gateway
 
     def address_string(self) -> str:
@@ -101,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, rest = self.path.removeprefix("/").partition("/")
         upstream = self.server.upstreams.get(name)
         body = self._body()
-        if upstream is None or body is None or not self.server.take():
+        if upstream is None or body is None or ".." in rest.partition("?")[0] or not self.server.take():
             self._refuse(self.path)
             return
         place = urlsplit(upstream.url)
@@ -137,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             body = b""
             while size := int(self.rfile.readline(64).split(b";")[0].strip() or b"0", 16):
-                if len(body) + size > _BODY:
+                if size < 0 or len(body) + size > _BODY:
                     return None
                 body += self.rfile.read(size)
                 self.rfile.readline(8)
