@@ -134,9 +134,9 @@ def _without(case: Case, part: Part, commit: str, confirmation: Confirmation, al
     if broken is not None:
         text = f"its {PARTS[part]} cannot be taken out alone: {broken}"
         return Found((Check(kind="control", name=name, outcome="not-run", text=text, runs=used),))
-    share, words = _left(case, pairs, runs)
-    vanished = share is not None and share < VANISHED
-    text = f"without the change of its {PARTS[part]}, {words}"
+    rest, whole = _gained(case, pairs, runs), confirmation.gain.absolute if confirmation.gain else 0.0
+    vanished = whole > 0 and rest < VANISHED * whole
+    text = f"without the change of its {PARTS[part]} the gain is {rest:+.4g} on {_seeds(pairs)}, with it {whole:+.4g}"
     check = Check(kind="control", name=name, outcome="found" if vanished else "passed", text=text, runs=used)
     if not vanished or part in ("model", "configuration"):
         return Found((check,))
@@ -187,12 +187,11 @@ def _bought(
     if broken is not None:
         text = f"the baseline does not run with {words}: {broken}"
         return Found((Check(kind="control", name=name, outcome="not-run", text=text, runs=used),))
-    spec = case.rubric.primary
-    whole = statistics.mean([spec.gain(guards.reading(b, spec), guards.reading(c, spec)) for b, c in pairs])
-    more = [spec.gain(guards.reading(run, spec), guards.reading(c, spec)) for run, (_, c) in zip(runs, pairs, strict=True)]
-    rest = statistics.mean(more)
-    vanished = whole > 0 and rest < VANISHED * whole
-    text = f"the baseline with {words} is {whole - rest:+.4g} better, the candidate {whole:+.4g}, on {_seeds(pairs)}"
+    lift, whole = _gained(case, pairs, runs), confirmation.gain.absolute if confirmation.gain else 0.0
+    same = all(run.commit == after.commit for run, (_, after) in zip(runs, pairs, strict=True))
+    vanished = whole > 0 and (same or whole - lift < VANISHED * whole)
+    text = f"the baseline with {words} is {lift:+.4g} better on {_seeds(pairs)}, the candidate {whole:+.4g}"
+    text = f"the change is more computing and nothing else: {words}" if same else text
     check = Check(kind="control", name=name, outcome="found" if vanished else "passed", text=text, runs=used)
     if not vanished:
         return Found((check,))
@@ -253,17 +252,12 @@ def _seeds(pairs: Sequence[object]) -> str:
     return f"{len(pairs)} seed{'s' if len(pairs) > 1 else ''}"
 
 
-def _left(
-    case: Case, pairs: Sequence[tuple[Measurement, Measurement]], runs: Sequence[Measurement]
-) -> tuple[float | None, str]:  # fmt: skip
-    """How much of the gain is left in some runs: as a share, and in words."""
+def _gained(case: Case, pairs: Sequence[tuple[Measurement, Measurement]], runs: Sequence[Measurement]) -> float:
+    """Mean gain of some runs over the baseline's on the same seeds."""
     spec = case.rubric.primary
-    whole = statistics.mean([spec.gain(guards.reading(b, spec), guards.reading(c, spec)) for b, c in pairs])
-    rest = statistics.mean(
-        [spec.gain(guards.reading(b, spec), guards.reading(r, spec)) for (b, _), r in zip(pairs, runs, strict=True)]
+    return statistics.mean(
+        [spec.gain(guards.reading(b, spec), guards.reading(run, spec)) for run, (b, _) in zip(runs, pairs, strict=True)]
     )
-    words = f"{rest:+.4g} of {whole:+.4g} is left on {_seeds(pairs)}"
-    return (rest / whole if whole > 0 else None), words
 
 
 def joined(first: Found, second: Found) -> Found:
