@@ -67,8 +67,9 @@ def test_the_whole_pipeline_ends_well(url: str, tmp_path: Path) -> None:
     repository = kit.write(tmp_path / "repository", {"model.py": MODEL, "evaluate.py": EVALUATION})
     line = CommandLine(tmp_path)
     process = line.start(
-        "run", repository, "--eval", "python evaluate.py --seed {seed}", "--metric", "score:max", "--free", "model.py", "--trials", 4,
-        "--python", sys.executable, "--model", f"{url}#{small_model.NAME}@0/0", "--cost", 1, "--out", tmp_path / "out", "--json",
+        "run", repository, "--eval", "python evaluate.py --seed {seed}", "--metric", "score:max", "--free", "model.py",
+        "--trials", 4, "--python", sys.executable, "--model", f"{url}#{small_model.NAME}@0/0", "--cost", 1, "--json",
+        "--out", tmp_path / "out",
     )  # fmt: skip
     ended = line.end(process, 1800)
     result = ended.finished()
