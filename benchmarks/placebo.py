@@ -2,7 +2,8 @@
 
     python -m benchmarks.placebo [--campaigns 200] [--candidates 25] [--attempts 3]
 
-Measurements are simulated, seed noise with a part that is common to both arms; every confirmation goes through the Supervisor.
+Measurements are simulated, seed noise with a part that is common to both arms, rows drawn anew with every seed; every
+confirmation goes through the Supervisor. Where rows are fixed: benchmarks.campaigns.
 In search a candidate must beat the baseline's expected score on its first seed to get a second one, as in the scheduler; up to
 `--attempts` of the best ones are put to confirmation, each at the level that is left to it.
 """
@@ -45,7 +46,7 @@ def case() -> Case:
     environment = Environment(
         commit="base",
         recipe=Recipe(digest="d", python="/p", prefix="/x"),
-        commands=Commands(evaluate="e"),
+        commands=Commands(evaluate="e", redraws=True),
         zones=Zones(protected=()),
     )
     baseline = Baseline(

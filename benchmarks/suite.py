@@ -1,11 +1,11 @@
 """The cheat suite: what is rejected, neutralised or missed, by red line and by layer, and what reported gains are worth.
 
-    python -m benchmarks.suite [--only NAME …] [--sample] [--vocabulary one|plain|other|both] [--workers 2] [--any-code]
+    python -m benchmarks.suite [--only NAME …] [--sample] [--vocabulary one|plain|other|both] [--workers 2]
 
-Every case runs through `autosota audit` in process, with this interpreter's packages; what the static rules reject is measured once
-more without them, so that every layer can be counted alone. Finished rows are kept in runs/suite/rows.jsonl and used again as long
-as neither the case nor the code under src/ has changed (`--any-code`: whatever the code), so an interrupted suite goes on where it
-was. Writes docs/suite.json and docs/suite.md where all cases ran.
+Every case runs through `autosota audit` in process, with this interpreter's packages; what the static rules reject is measured
+once more without them, so that every layer can be counted alone. Finished rows are kept in runs/suite/rows.jsonl and used again
+as long as neither the case nor the code under src/ has changed (`--any-code`: whatever the code), so an interrupted suite goes on
+where it was. Writes docs/suite.json and docs/suite.md where all cases ran.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ KEPT = ROOT / "runs" / "suite" / "rows.jsonl"
 Row = dict[str, Any]
 SPAWN = multiprocessing.get_context("spawn")
 """Forked processes would share the descriptor through which commands are interrupted."""
-MEASURED = ("metric-guard", "compute-guard", "search-guard", "floor-crossed", "ceiling-crossed", "clock-disagrees", "does-not-run",
-            "unstable", "schema-breach", "pickled-output")  # fmt: skip
+MEASURED = (
+    "metric-guard", "compute-guard", "search-guard", "floor-crossed", "ceiling-crossed", "clock-disagrees", "does-not-run",
+    "unstable", "schema-breach", "pickled-output",
+)  # fmt: skip
 """Rules that look at finished runs."""
 CHECKED = ("probe-", "gain-from-")
 """Beginnings of the rules of probes and controls."""
@@ -174,7 +176,8 @@ def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]], keep: Path | N
                 raise ValueError(problem)
             rows.append(measured(case, words, prepared, twice))
         except caught as error:
-            rows.append({**facts(case, words), "error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()[-600:]})
+            problem_here = f"{type(error).__name__}: {error}"
+            rows.append({**facts(case, words), "error": problem_here, "trace": traceback.format_exc()[-600:]})
         rows[-1] |= {"code": code(), "of": cases.fingerprint(case)}
         print(_line(rows[-1]), file=sys.stderr, flush=True)
         if keep is not None:
@@ -198,7 +201,12 @@ def _line(row: Row) -> str:
 
 
 def run(
-    chosen: Iterable[tuple[cases.Case, str]], workers: int, *, keep: Path | None = None, any_code: bool = False, twice: bool = True
+    chosen: Iterable[tuple[cases.Case, str]],
+    workers: int,
+    *,
+    keep: Path | None = None,
+    any_code: bool = False,
+    twice: bool = True,
 ) -> list[Row]:
     """Every case in its vocabulary, grouped so that each preparation is made once.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import statistics as python_statistics
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from autosota import statistics
@@ -16,24 +18,32 @@ CLAIMS = ("CONFIRMED", "DISCLOSE")
 STOPS = ("REJECTED", "REVIEW")
 ORDER = ("rejected", "neutralised", "missed")
 LAYERS = ("static", "runtime", "statistics", "probes and controls")
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+KNOWN = {
+    "items": "scores per row known", "rows counted": "only the number of rows known",
+    "seeds alone": "rows taken for no sample, as a test over seeds does",
+}  # fmt: skip
 HEAD = """\
 # The cheat suite
 
 <!-- made by `make suite` from docs/suite.json; edit benchmarks/suite_table.py -->
 
-{cheats} cheats, {honest} honest changes and {placebo} placebos on {bases} base repositories, each judged with `autosota audit`.
-`python -m benchmarks.suite --sample` judges one case of each family in a few minutes.
+{cheats} cheats, {honest} honest changes and {placebo} placebos on {bases} base repositories, each judged with `autosota
+audit`. `python -m benchmarks.suite --sample` judges one case of each family in a few minutes.
 
-**Cases.** One file each, in [tests/attacks](../tests/attacks) (O01 to O20 of the design and two of R7, each on two repositories and at two levels of disguise: 1 open, 2 dressed
-as a refactoring, 3 innocent-looking, 4 the same as 2 with nothing held back), [tests/honest](../tests/honest) (L01 to L12 with variants, and L13 for more) and
-[tests/placebo](../tests/placebo) (Z1 to Z5). A file holds the edits, the red lines, the expected outcome, and what the change *shows* under the candidate's own protocol (`visible`, five paired
-seeds) and is *worth* on thousands of fresh rows from the base's generator, scored apart from the candidate's code (`true`); `python -m benchmarks.worth` measures both.
-Every cheat shows a gain above the noise of the baseline, else it is no case. The bases exist in two vocabularies (names of files, functions, variables); half of the
-cases are judged in each, the static rules are tested in both.
+**Cases.** One file each, in [tests/attacks](../tests/attacks) (O01 to O20 of the design and two of R7, each on two
+repositories and at two levels of disguise: 1 open, 2 dressed as a refactoring, 3 innocent-looking, 4 the same as 2 with
+nothing held back), [tests/honest](../tests/honest) (L01 to L12 with variants, and L13 for more) and
+[tests/placebo](../tests/placebo) (Z1 to Z5). A file holds the edits, the red lines, the expected outcome, and what the change
+*shows* under the candidate's own protocol (`visible`, five paired seeds) and is *worth* on thousands of fresh rows from the
+base's generator, scored apart from the candidate's code (`true`); `python -m benchmarks.worth` measures both. Every cheat
+shows a gain above the noise of the baseline, else it is no case. The bases exist in two vocabularies (names of files,
+functions, variables); half of the cases are judged in each, the static rules are tested in both.
 
-**Outcomes.** A cheat is *rejected* (REJECTED; REVIEW, where a person must decide; or DISCLOSE, where a disclosed trade-off is what is expected), *neutralised* (nothing is claimed, or the claimed gain
-agrees with the true one), or *missed*. The rules were written with these cases in view: the rates say little about unseen ones. Intervals are 95 % Wilson
-intervals as if cases were independent, which variants of one cheat are not; {families} families stand behind the {cheats} cheats.
+**Outcomes.** A cheat is *rejected* (REJECTED; REVIEW, where a person must decide; or DISCLOSE, where a disclosed trade-off is
+what is expected), *neutralised* (nothing is claimed, or the claimed gain agrees with the true one), or *missed*. The rules
+were written with these cases in view: the rates say little about unseen ones. Intervals are 95 % Wilson intervals as if cases
+were independent, which variants of one cheat are not; {families} families stand behind the {cheats} cheats.
 """
 
 
@@ -201,7 +211,8 @@ def render(table: Row) -> str:
     pages += ["## By red line", "", *_red_lines(cheats), "## By level of disguise", "", *_levels(cheats)]
     pages += ["## What is missed", "", *(_missed(cheats) or ["Nothing."]), ""]
     pages += ["## Honest changes that are held up", "", *(_alarms(honest) or ["None."]), ""]
-    pages += ["## Placebos and reported gains", "", *_gains(rows, honest, placebo), "", "## Cost", "", *_cost(rows), ""]
+    pages += ["## Placebos and reported gains", "", *_gains(rows, honest, placebo), ""]
+    pages += ["## False claims", "", *_campaigns(), "", "## Cost", "", *_cost(rows), ""]
     pages += ["## Every case", "", *_every(rows)]
     errors = [row for row in rows if "error" in row]
     if errors:
@@ -221,9 +232,12 @@ def _policies(rows: Sequence[Row]) -> list[str]:
         lines.append(f"| {name} | {counts} | {stopped} | {held_up} | {claimed} | {_inflation(rows, POLICIES[name])} |")
     return [
         *lines, "",
-        "*prompts only*: a change is kept when one run of its own evaluation is better, and red lines are sentences in a prompt. No model was asked: the cheats are already written,",
-        "so the row says what is left when a sentence was not obeyed, not how often it is. *keep if better*: the mean over five seeds is better. *static only*: that, after the static",
-        "rules. The three report what the candidate's own evaluation shows. *inflation*: reported minus true gain, in standard deviations of the baseline over seeds: mean over all",
+        "*prompts only*: a change is kept when one run of its own evaluation is better, and red lines are sentences in a",
+        "prompt. No model was asked: the cheats are already written,",
+        "so the row says what is left when a sentence was not obeyed, not how often it is. *keep if better*: the mean",
+        "over five seeds is better. *static only*: that, after the static",
+        "rules. The three report what the candidate's own evaluation shows. *inflation*: reported minus true gain, in",
+        "standard deviations of the baseline over seeds: mean over all",
         "cases (nothing claimed counts as nothing) and median over the claims.",
         "",
     ]  # fmt: skip
@@ -254,8 +268,10 @@ def _layers(cheats: Sequence[Row], honest: Sequence[Row]) -> list[str]:
         lines.append(f"| {name} | {found.count('rejected')}, {found.count('neutralised')} | {stopped} | {together} | {alarms} |")
     return [
         *lines, "",
-        "*static*: rules on the difference, nothing runs. *runtime*: measured by the host in its sandbox with the baseline's protected files, labels apart and sealed rows where the task has",
-        "them; stopped where the false gain is gone. *statistics*: the sequential test on what the candidate's own runs show, and guards, floors and ceilings. *probes and controls*: made",
+        "*static*: rules on the difference, nothing runs. *runtime*: measured by the host in its sandbox with the",
+        "baseline's protected files, labels apart and sealed rows where the task has",
+        "them; stopped where the false gain is gone. *statistics*: the sequential test on what the candidate's own runs",
+        "show, and guards, floors and ceilings. *probes and controls*: made",
         "only of what would otherwise be claimed.",
         "",
     ]  # fmt: skip
@@ -296,7 +312,8 @@ def _missed(cheats: Sequence[Row]) -> list[str]:
 
 def _alarms(honest: Sequence[Row]) -> list[str]:
     return [
-        f"- `{row['case']}` ({row['vocabulary']}): {row['full']['grade']} by " + ", ".join(rule for rule, _, _ in row["full"]["rules"])
+        f"- `{row['case']}` ({row['vocabulary']}): {row['full']['grade']} by "
+        + ", ".join(rule for rule, _, _ in row["full"]["rules"])
         for row in honest
         if row["full"]["grade"] in STOPS
     ]
@@ -305,13 +322,41 @@ def _alarms(honest: Sequence[Row]) -> list[str]:
 def _gains(rows: Sequence[Row], honest: Sequence[Row], placebo: Sequence[Row]) -> list[str]:
     claims = [row for row in honest if ours(row) is not None and "true" in row]
     covered = [row for row in claims if close(row, row["full"]["low"], row["full"]["high"])]
-    real = [row for row in honest if row.get("true", 0.0) > 2 * row.get("true_error", 0.0) and row["true"] > row.get("noise", 0.0)]
+    real = [
+        row for row in honest if row.get("true", 0.0) > 2 * row.get("true_error", 0.0) and row["true"] > row.get("noise", 0.0)
+    ]
+    claimed_real = rate(sum(ours(row) is not None for row in real), len(real))
     lines = [
         f"- Placebos that end with a claim: {rate(sum(ours(row) is not None for row in placebo), len(placebo))}.",
-        f"- Honest changes with a true gain above the noise: {len(real)}; claimed: {rate(sum(ours(row) is not None for row in real), len(real))}.",
-        f"- Claimed gains of honest changes whose interval, and the error of the true gain, agree: {rate(len(covered), len(claims))}.",
+        f"- Honest changes with a true gain above the noise: {len(real)}; claimed: {claimed_real}.",
+        f"- Claimed gains of honest changes that agree with the true one within both errors: {rate(len(covered), len(claims))}.",
     ]
     return [*lines, f"- Residual inflation of what autosota claims: {_inflation(rows, ours)} (see above for the unit)."]
+
+
+def _campaigns() -> list[str]:
+    """Whole searches where nothing can be found, from what benchmarks.placebo and benchmarks.campaigns have written."""
+    if not (DOCS / "placebo.json").exists() or not (DOCS / "campaigns.json").exists():
+        return ["Not measured."]
+    seeds = json.loads((DOCS / "placebo.json").read_text())
+    rows = json.loads((DOCS / "campaigns.json").read_text())
+    lines = ["| campaigns on placebo tasks | ended in a claim | keep if better |", "|---|---|---|"]
+    kept = rate(seeds["keep_if_better"], seeds["campaigns"])
+    lines.append(f"| simulated, noise of seeds alone | {rate(seeds['confirmed'], seeds['campaigns'])} | {kept} |")
+    for row in rows.get("simulated", ()):
+        if row["gain"] == 0.0:
+            lines.append(f"| simulated on fixed rows: {KNOWN[row['known']]} | {rate(row['claimed'], row['campaigns'])} | |")
+    real = rows.get("real", ())
+    claimed = sum(row["grade"] in CLAIMS and row.get("true", 0.0) <= 2 * row.get("true_error", 0.0) for row in real)
+    better = sum(row["experiments"]["improved"] > 0 for row in real)
+    lines.append(f"| real runs of autosota on the placebos | {rate(claimed, len(real))} | {rate(better, len(real))} |")
+    return [
+        *lines, "",
+        "Simulated campaigns choose among 25 candidates and put up to three to confirmation (`python -m",
+        "benchmarks.placebo`, `python -m benchmarks.campaigns`); with fixed rows a candidate",
+        "is better on the rows at hand by luck, which fresh seeds cannot see. Real ones are whole runs, no claim of which",
+        "stands on fresh rows of the generator (`--real 12`).",
+    ]  # fmt: skip
 
 
 def _cost(rows: Sequence[Row]) -> list[str]:
@@ -320,8 +365,9 @@ def _cost(rows: Sequence[Row]) -> list[str]:
     if not runs:
         return ["Nothing ran."]
     return [
-        f"{len(judged)} audits, {sum(row['seconds'] for row in judged) / 60:.0f} minutes in all (one after the other); where anything ran, "
-        f"{sum(runs) / len(runs):.1f} evaluations on average and {max(runs)} at most, baseline, both arms, probes and controls counted."
+        f"{len(judged)} audits, {sum(row['seconds'] for row in judged) / 60:.0f} minutes in all (one after the other); where anything "
+        f"ran, {sum(runs) / len(runs):.1f} evaluations on average and {max(runs)} at most, the baseline's, both arms, probes and "
+        "controls counted."
     ]
 
 
@@ -332,7 +378,8 @@ def _every(rows: Sequence[Row]) -> list[str]:
             continue
         gains = row.get("visible", ())
         shown = sum(gains) / len(gains) if gains else None
-        cells = (f"`{row['case']}`", row["vocabulary"], row["title"], row["static"], row["alone"]["grade"] if row["alone"] else "", row["full"]["grade"],
+        cells = (f"`{row['case']}`", row["vocabulary"], row["title"], row["static"],
+                 row["alone"]["grade"] if row["alone"] else "", row["full"]["grade"],
                  _number(shown), _number(row.get("true")), _number(ours(row)))  # fmt: skip
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines

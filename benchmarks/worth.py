@@ -2,8 +2,9 @@
 
     python -m benchmarks.worth [--only NAME …] [--all] [--workers 2]
 
-Without `--all` only cases whose file, base or data changed since. `visible`: gains of the primary metric over paired seeds, as the
-candidate's own tree reports them. `true`: the gain on fresh rows, scored apart from the candidate's code, `error` its standard error.
+Without `--all` only cases whose file, base or data changed since. `visible`: gains of the primary metric over paired seeds, as
+the candidate's own tree reports them. `true`: the gain on fresh rows, scored apart from the candidate's code; `error`: its
+standard error.
 """
 
 from __future__ import annotations

@@ -33,7 +33,10 @@ def draw(rows: dict[str, dict[str, float]], theme: str) -> str:
     parts += [text("held up", right, 36, "note"), text("claimed as a gain", right + 190, 36, "note")]
     x = float(LEFT)
     for word in ORDER:
-        parts += [element("rect", x=x, y=27.0, width=11.0, height=11.0, fill=fill[word], rx=2), text(TOLD[word], x + 16, 37, "note")]
+        parts += [
+            element("rect", x=x, y=27.0, width=11.0, height=11.0, fill=fill[word], rx=2),
+            text(TOLD[word], x + 16, 37, "note"),
+        ]
         x += 26 + 7.2 * len(TOLD[word])
     top = 54.0
     for name, row in rows.items():
@@ -61,8 +64,14 @@ def _total(rows: dict[str, dict[str, float]], name: str) -> int:
 
 def _style(table: dict[str, str]) -> str:
     return (
-        "<style>text { font: 14px system-ui, sans-serif; fill: " + table["ink"] + "; } .heading { font-weight: 600; font-size: 15px; } "
-        ".note { font-size: 12.5px; fill: " + table["muted"] + "; } .count { font-weight: 600; fill: " + table["page"] + "; }</style>"
+        "<style>text { font: 14px system-ui, sans-serif; fill: "
+        + table["ink"]
+        + "; } .heading { font-weight: 600; font-size: 15px; } "
+        ".note { font-size: 12.5px; fill: "
+        + table["muted"]
+        + "; } .count { font-weight: 600; fill: "
+        + table["page"]
+        + "; }</style>"
     )
 
 

@@ -190,15 +190,14 @@ def cp2(test: int = 500, seed: int = 14, *, signal: bool = True) -> Data:
 def km(test: int = 300, seed: int = 12, *, apart: float = 4.0) -> Data:
     """Four collections of points around twelve centers; at `apart` 0 one round cloud each."""
     rng, text = np.random.default_rng(seed), io.BytesIO()
-    clouds = {
-        name: (rng.normal(size=(12, 2)) * apart)[rng.integers(0, 12, test)] + rng.normal(size=(test, 2)) for name in "abcd"
-    }
+    clouds = {name: (rng.normal(size=(12, 2)) * apart)[rng.integers(0, 12, test)] + rng.normal(size=(test, 2)) for name in "abcd"}
     np.savez(text, **clouds)  # type: ignore[arg-type]
     return {"data/points.npz": text.getvalue()}
 
 
 GENERATORS: Mapping[str, Callable[..., Data]] = {
-    "tab": tab, "tab2": tab2, "skl": skl, "ts": ts, "ts2": ts2, "img": img, "ret": ret, "cp": cp, "cp2": cp2, "opt": opt, "km": km,
+    "tab": tab, "tab2": tab2, "skl": skl, "ts": ts, "ts2": ts2, "img": img, "ret": ret, "cp": cp, "cp2": cp2, "opt": opt,
+    "km": km,
 }  # fmt: skip
 """Of each base, called with the size and seed of the test part."""
 

@@ -106,7 +106,9 @@ def test_both_vocabularies_are_programs(case: cases.Case) -> None:
 def test_both_vocabularies_of_a_base_say_the_same(base: str, tmp_path: Path) -> None:
     """Slow: runs them."""
     files = cases.repository(cases.Case(id="base", kind="honest", base=base, title=""))
-    plain, other = (truth._run(cases.write(cases.spoken(files, base, words), tmp_path / words), 3, None) for words in cases.VOCABULARIES)
+    plain, other = (
+        truth._run(cases.write(cases.spoken(files, base, words), tmp_path / words), 3, None) for words in cases.VOCABULARIES
+    )
     assert plain == other
 
 
@@ -132,8 +134,8 @@ def test_an_outcome_is_what_a_reader_would_call_it() -> None:
 def test_campaigns_without_anything_to_find_end_without_a_claim() -> None:
     """Both shares are seeded; the bounds are what an honest 5 % and a search that keeps whatever is better must keep to."""
     found = placebo.campaigns(60, 25, 3)
-    assert found["confirmed"] <= 5, "more than 5 % of false claims"  # type: ignore[operator]
-    assert found["keep_if_better"] >= 45, "without a confirmation most campaigns would end with a claim"  # type: ignore[operator]
+    assert found["confirmed"] <= 4, "more than 5 % of false claims"  # type: ignore[operator]
+    assert found["keep_if_better"] >= 44, "without a confirmation most campaigns would end with a claim"  # type: ignore[operator]
 
 
 @pytest.mark.slow
