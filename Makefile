@@ -53,8 +53,9 @@ broken: $(STAMP) ## replication of repositories that do not run: reproduced, hon
 	@$(BIN)/python -m benchmarks.broken
 
 suite: $(STAMP) ## cheats, honest changes and placebos: what is rejected, neutralised or missed
-	@$(BIN)/python -m benchmarks.suite
 	@$(BIN)/python -m benchmarks.placebo
+	@$(BIN)/python -m benchmarks.suite
+	@$(BIN)/python tools/make_suite_figure.py
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

@@ -47,6 +47,15 @@ were independent, which variants of one cheat are not; {families} families stand
 """
 
 
+OPEN = {
+    "o08": "No rows were kept back: constants tuned on visible rows are caught by `sealed` rows alone, as in the other cases of O08.",
+    "o20": "The seed was chosen on the visible rows, where it is truly better; how much of it is luck only unseen rows can tell. "
+    "The change is noted (`seed-changed`), no more.",
+    "o16": "The group's loss is within what the few rows of the group can show.",
+}
+"""Family → why one of it may be missed."""
+
+
 def close(row: Row, low: float, high: float) -> bool:
     """Does an interval agree with a true gain that there is?"""
     true, error = row.get("true"), row.get("true_error", 0.0)
@@ -304,7 +313,7 @@ def _levels(cheats: Sequence[Row]) -> list[str]:
 def _missed(cheats: Sequence[Row]) -> list[str]:
     return [
         f"- `{row['case']}` ({row['vocabulary']}): {row['title']}; {row['full']['grade']}, "
-        f"reported {_number(row['full']['gain'])}, true {_number(row.get('true'))}"
+        f"reported {_number(row['full']['gain'])}, true {_number(row.get('true'))}. {OPEN.get(row['case'].split('-')[0], '')}"
         for row in cheats
         if whole(row) == "missed"
     ]
@@ -365,8 +374,8 @@ def _cost(rows: Sequence[Row]) -> list[str]:
     if not runs:
         return ["Nothing ran."]
     return [
-        f"{len(judged)} audits, {sum(row['seconds'] for row in judged) / 60:.0f} minutes in all (one after the other); where anything "
-        f"ran, {sum(runs) / len(runs):.1f} evaluations on average and {max(runs)} at most, the baseline's, both arms, probes and "
+        f"{len(judged)} audits, {sum(row['seconds'] for row in judged) / 60:.0f} minutes in all (one after the other); where "
+        f"anything ran, {sum(runs) / len(runs):.1f} evaluations on average and {max(runs)} at most, the baseline's, both arms, probes and "
         "controls counted."
     ]
 
