@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -195,6 +196,14 @@ def test_budgets_end_a_session_and_what_was_changed_is_kept(make: Callable[..., 
     commit, why = written(session)
     assert set(changed(session, commit)) == {"train.py"}
     assert words in why
+
+
+def test_the_end_of_the_run_ends_a_session(make: Callable[..., Session]) -> None:
+    def steps(brief: Brief, sandbox: Sandbox) -> Iterator[Step]:
+        yield Step("command", "sleep", sandbox.run(Command("sleep 600")).ended)
+
+    session = make(steps, deadline=time.monotonic() + 1.0)
+    assert "the time of" in written(session)[1]
 
 
 def test_a_command_that_runs_on_is_ended_with_the_session(make: Callable[..., Session]) -> None:

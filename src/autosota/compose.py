@@ -221,9 +221,10 @@ def _sessions(
         live.note("no coder works without an isolating sandbox: ideas that need one wait in the library")
         return None
     coder = coders.open_coder(settings.coder or "shell", model=model)
+    deadline = None if settings.time is None else time.monotonic() + settings.time - conclusion.active_seconds(records)
     return lambda workspace, environment: Session(
         coder=coder, executor=executor, workspace=workspace, environment=environment, monitor=Monitor(), fix=fix, store=records,
-        scratch=scratch, guide=guiding.guide(ask) if ask is not None else None,
+        scratch=scratch, guide=guiding.guide(ask) if ask is not None else None, deadline=deadline,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import json
 import threading
 import time
@@ -90,7 +91,7 @@ class Attempt:
         self._coder, self._brief, self._leash = coder, brief, leash
         self._steps: SimpleQueue[Step | End] = SimpleQueue()
         self._permit = threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._run, name="coder", daemon=True)
+        self._thread = threading.Thread(target=contextvars.copy_context().run, args=(self._run,), name="coder", daemon=True)
         self._bug: BaseException | None = None
         self.problem: str | None = None
         """What the coder itself failed with."""

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autosota.agents.fix import Fix
@@ -65,7 +65,8 @@ class Session:
     """A folder of ours for working copies; None: the system's."""
     bounds: Bounds = BOUNDS
     guide: Guide | None = None
-    _attempt: int = field(default=0, init=False)
+    deadline: float | None = None
+    """time.monotonic() at which the time for the whole run ends, and a session with it."""
 
     def write(self, parent: str, brief: Brief, number: int) -> tuple[str | None, str]:
         """The commit of what the coder changed on `parent`, or None; and why.
@@ -155,7 +156,8 @@ class Session:
 
     def _guided(self, brief: Brief, sandbox: Sandbox, before: Mapping[str, bytes], record: Record) -> str:
         """Attempts until the coder is done, a budget ends or guidance does not help. How it ended, in words."""
-        deadline = None if self.bounds.seconds is None else time.monotonic() + self.bounds.seconds
+        own = None if self.bounds.seconds is None else time.monotonic() + self.bounds.seconds
+        deadline = min(filter(None, (own, self.deadline)), default=None)
         guidance = brief.guidance
         while True:
             left = replace(
