@@ -15,6 +15,16 @@ _LIMITS = {
     "disk": "give it more with [budget] disk",
     "processes": "give it more with [budget] processes",
 }
+_TOOLS = {
+    "Rscript": "R (package r-base)", "R": "R (package r-base)", "julia": "Julia", "matlab": "MATLAB", "octave": "GNU Octave",
+    "javac": "a Java compiler", "java": "Java", "mvn": "Maven", "cargo": "Rust", "rustc": "Rust", "go": "Go", "node": "Node.js",
+    "npm": "Node.js", "nvcc": "the CUDA compiler", "cmake": "CMake", "make": "make", "gcc": "a C compiler", "cc": "a C compiler",
+    "g++": "a C++ compiler", "gfortran": "a Fortran compiler", "ghc": "Haskell", "sbt": "Scala", "stack": "Haskell",
+}  # fmt: skip
+"""Command → what it belongs to."""
+_WINDOWS = frozenset(
+    ("winreg", "msvcrt", "_winapi", "winsound", "win32api", "win32com", "win32con", "win32file", "win32gui", "pythoncom", "wmi")
+)
 _POINTER = b"version https://git-lfs"
 _NETWORK = re.compile(
     r"name resolution|Name or service not known|getaddrinfo|Connection(?:Error| refused|RefusedError)|Network is unreachable|"
@@ -35,8 +45,23 @@ def hint(failure: Failure, attempt: Attempt, tree: Mapping[str, bytes], command:
     limit = "disk" if "[Errno 27]" in first else attempt.execution.ended
     if limit in _LIMITS:
         return _LIMITS[limit]
-    found = _data(failure, first, tree) or _module(failure, tree) or _arguments(failure, first)
+    found = _tool(failure, first) or _data(failure, first, tree) or _module(failure, tree) or _arguments(failure, first)
     return found or f"the command was `{command}`; see --eval, --python and [mounts]"
+
+
+def _tool(failure: Failure, first: str) -> str | None:
+    """The code is in another language, or made for another system, and what it needs is not here."""
+    missing = re.search(r"(?:^|[:/ ])([\w+.-]+): (?:\d+: )?(?:command )?not found", first) or re.search(
+        r": ([\w+.-]+): (?:command )?not found", failure.text[-2000:]
+    )
+    name = missing[1] if missing else ""
+    if name in _TOOLS:
+        return f"{_TOOLS[name]} is not installed on this machine: install it, and `{name}` runs in the sandbox as it is"
+    module = re.search(r"No module named '(\w+)", failure.message)
+    windows = (module is not None and module[1] in _WINDOWS) or "module 'os' has no attribute 'startfile'" in failure.message
+    if windows or re.search(r"\bwindll\b", first):
+        return "this code runs on Windows only, and evaluations run on Linux: the part that needs Windows has to be replaced"
+    return None
 
 
 def _data(failure: Failure, first: str, tree: Mapping[str, bytes]) -> str | None:
