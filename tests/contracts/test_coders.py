@@ -163,7 +163,7 @@ def test_nothing_of_the_host_can_be_taken(kind: str, site: Callable[..., Session
     line = (
         f"{LINE}; (env; cat /proc/*/environ; cat {tmp_path}/precious ~/.ssh/id_rsa /root/.bashrc) > loot.txt 2>&1; "
         f"echo x > {tmp_path}/precious; echo x > /etc/passwd; echo x >> {tmp_path}/run/measurements.jsonl; "
-        f"rm -rf {tmp_path}/run"
+        f"find {tmp_path}/run -delete"
     )
     endpoint.command = line
     (tmp_path / "run" / "measurements.jsonl").write_text("")
@@ -178,7 +178,7 @@ def test_nothing_of_the_host_can_be_taken(kind: str, site: Callable[..., Session
 
 @pytest.mark.parametrize("kind", ALL)
 def test_no_red_line_can_be_moved_by_a_file(kind: str, site: Callable[..., Session], endpoint: Endpoint, tmp_path: Path) -> None:
-    cheat = "for f in evaluate.py autosota.toml; do echo cheat > $f; rm -f $f; mv x $f; chmod 777 $f; done"
+    cheat = "for f in evaluate.py autosota.toml; do echo cheat > $f; unlink $f; mv x $f; chmod 777 $f; done"
     line = f"{LINE}; {cheat}; git init -q . ; git commit -q -am x"
     endpoint.command = line
     session = site(make(kind, line, tmp_path))
