@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GRADE_CODES = {"CONFIRMED": 0, "DISCLOSE": 0, None: 0, "REJECTED": 5, "UNCONFIRMED": 6, "SUGGESTIVE": 6, "REVIEW": 7}
 """Exit codes of `audit` and `verify` (contract, section 2)."""
-_LATER = ("idea", "watch", "fleet")
+_LATER = ("watch", "fleet")
 """Commands of the contract that are still to come."""
 _GRACE = 20
 """Seconds an interrupted command has to end its processes and write what it knows."""
@@ -203,6 +203,16 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _idea(options: argparse.Namespace) -> int:
+    from autosota.agents import steering
+
+    idea, verdict, where = steering.suggest(_store(options.run), " ".join(options.text))
+    found = "".join(f"\n  {v.red_line}: {v.evidence}" for v in verdict.violations)
+    told = {"id": idea.id, "level": idea.level, "title": idea.title, "verdict": verdict.model_dump(mode="json"), "state": where}
+    _print(options, told, f"{idea.id} ({idea.level}, {verdict.status}): {idea.title}{found}\n{where}")
+    return 0
+
+
 def _list(options: argparse.Namespace) -> int:
     from autosota import views
 
@@ -284,6 +294,10 @@ def _parser() -> _Parser:
     command = _command(commands, "split", "propose the predict/score separation for a one-command evaluation", _split)
     command.add_argument("repository", nargs="?", metavar="REPO", help="directory, archive or git URL")
     _run_flags(command)
+
+    command = _command(commands, "idea", "put an idea of yours into a run's library, under way or finished", _idea)
+    command.add_argument("run", metavar="RUN", help="run directory")
+    command.add_argument("text", nargs="+", metavar="TEXT", help='"set lr to 0.01", "try keep_best_copy", or the change in words')
 
     command = _command(commands, "show", "a run, or its experiment N", _show)
     command.add_argument("run", metavar="RUN", help="run directory")

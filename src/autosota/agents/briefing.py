@@ -18,7 +18,7 @@ def brief(idea: Idea, case: Case) -> Brief:
     commands = case.environment.commands
     line = commands.evaluate or f"{commands.predict} and then {commands.score}"
     parts = [
-        f"# Task\n{idea.title}\n\n{idea.instructions}",
+        f"{idea.title}\n\n{idea.instructions}",
         f"# Why\n{idea.rationale}" if idea.rationale else "",
         f"# Measure\nThe code is measured with `{line}` by others, after you are done. "
         f"The metric: {showing.metric(case.rubric.metrics)}. "

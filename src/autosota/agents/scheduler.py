@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from autosota import statistics
+from autosota.agents import steering
 from autosota.agents.allowance import MOST
 from autosota.agents.briefing import brief
 from autosota.agents.confirming import Confirmed, Confirming
@@ -117,11 +118,18 @@ class Scheduler:
 
     def _choose(self) -> Try | Wait | Stop:
         """Step 1. A leap asks the ideator for structural ideas on the present state before anything else is tried."""
+        for idea, _ in steering.inbox(self.store):
+            self._add(idea)
+            steering.taken(self.store, idea)
         running = [item.choice for item in self._running]
         choice = self.search.choose(self.history, running, self._able())
         if isinstance(choice, Leap):
             self._propose_on(choice.parent, self.history)
             self._leap_on(choice.parent)
+            choice = self.search.choose(self.history, running, self._able(), leap=False)
+        if isinstance(choice, Stop):
+            best = best_of(self.history, self._metric.direction == "max")
+            self._leap_on(best.number if best else 0)
             choice = self.search.choose(self.history, running, self._able(), leap=False)
         if isinstance(choice, Leap):
             return Wait() if running else Stop("no structural idea is left for the leap path")
