@@ -15,7 +15,7 @@ LEVELS = (
     ("records", "errors", "taskfile", "formats", "syntax"),
     ("ports", "models", "coders", "sandboxes", "engines"),
     ("config", "redlines", "search", "skills", "levers", "knobs", "workspace", "store", "ask", "failures", "assets", "paper",
-     "metrics", "zones", "protocol", "statistics", "environments", "items", "perturbing", "slices", "candidates", "archives", "repositories", "rubrics",
+     "metrics", "zones", "provenance", "protocol", "statistics", "environments", "items", "perturbing", "slices", "candidates", "archives", "repositories", "rubrics",
      "entrypoints", "survey", "progress", "downloads", "seeds", "literature", "crossed", "rows", "crossing",
      "withholding", "sealing", "derived", "harvest", "signing"),
     ("evaluation", "battery", "exports", "vault", "resampling", "tracing", "separation", "commands", "preparation", "draft"),

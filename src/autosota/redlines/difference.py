@@ -111,9 +111,19 @@ class Difference:
     @cached_property
     def states(self) -> tuple[Canonical, Canonical]:
         """The flow to the reported numbers in both states, ready to compare; protected files count as in the baseline."""
+        return _baseline(self.case), _state(self.case, self.effective)
+
+    @cached_property
+    def effective(self) -> Mapping[str, bytes]:
+        """The tree that is measured: the candidate's, protected files as in the baseline."""
         zones = self.case.environment.zones
-        free = {path: change for path, change in self._changes.items() if not zones.is_protected(path)}
-        return _baseline(self.case), _state(self.case, Overlay(self.case.tree, free))
+        return Overlay(self.case.tree, {path: change for path, change in self._changes.items() if not zones.is_protected(path)})
+
+    def line(self, path: str, number: int | None, *, old: bool = False) -> str:
+        """A line of the candidate's code (or the baseline's), stripped; "" where there is none."""
+        module_text = syntax.code(path, (self.case.tree if old else self.effective).get(path))
+        lines = (module_text or "").split("\n")
+        return lines[number - 1].strip() if number and 0 < number <= len(lines) else ""
 
 
 _BASELINES: dict[int, tuple[weakref.ref[Case], Canonical]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autosota.redlines.base import RedLine
-from autosota.redlines.checks import leaks, lookups, network, reading, splits
+from autosota.redlines.checks import leaks, lookups, network, provenance, reading, splits
 
 
 class Leakage(RedLine):
@@ -22,4 +22,12 @@ class Leakage(RedLine):
         r"(use|using|exploit|read|peek at|look at)\w* (the )?test (labels?|targets?|answers)",
         r"(concat\w*|merge|add)\w* (the )?test (set|data) (to|into|with) (the )?train",
     )
-    checks = (splits.changed, leaks.into_learning, leaks.labels_elsewhere, reading.anew, network.used, lookups.literals)
+    checks = (
+        splits.changed,
+        leaks.into_learning,
+        leaks.labels_elsewhere,
+        provenance.leaks,
+        reading.anew,
+        network.used,
+        lookups.literals,
+    )

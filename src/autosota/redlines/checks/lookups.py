@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import cast
 
 from autosota import syntax
 from autosota.records import Violation
@@ -141,11 +142,26 @@ def _outside(found: fresh.Fresh) -> str | None:
     return None
 
 
+def _declares(found: fresh.Fresh) -> bool:
+    """Does the number stand on a line that declares an option?"""
+    line = found.line or 0
+    text = found.file.lines[line - 1] if 0 < line <= len(found.file.lines) else ""
+    return "add_argument(" in text or "default=" in text
+
+
 def literals(difference: Difference) -> Iterator[Violation]:
     """S10: new numbers between a model's output and its prediction. Advisory: counted, for the judge and the report."""
     counted: dict[tuple[str, str], list[int]] = {}
+    declared = {
+        id(part)
+        for found in fresh.nodes(difference, ast.Call)
+        if syntax.dotted(cast("ast.Call", found.node).func).endswith(("add_argument", "option"))
+        for part in ast.walk(found.node)
+    }
     for found in fresh.nodes(difference, ast.Constant):
         assert isinstance(found.node, ast.Constant)
+        if id(found.node) in declared or _declares(found):
+            continue
         if isinstance(found.node.value, float) and not found.node.value.is_integer() and _predicting(found):
             counted.setdefault((found.file.path, found.scope), []).append(found.node.lineno)
     for (path, scope), lines in counted.items():

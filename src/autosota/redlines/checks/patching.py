@@ -76,10 +76,15 @@ def _targets(node: ast.AST, module: Module) -> Iterator[tuple[str, str]]:
             yield str(aim), "replaces"
         elif callee in _LOOKING:
             yield callee, "looks through"
-        elif callee in _RUNNING and not (node.args and all(isinstance(item, ast.Constant) for item in node.args)):
+        elif callee in _RUNNING and not (callee.startswith("importlib") and _literal(node)):
             yield callee, "runs text as code with"
         elif callee == "atexit.register":
             yield callee, "acts after the end with"
+
+
+def _literal(call: ast.Call) -> bool:
+    """Is everything that a call is given written down?"""
+    return bool(call.args) and all(isinstance(item, ast.Constant) for item in call.args)
 
 
 def _foreign(target: ast.expr, module: Module) -> str:

@@ -24,8 +24,8 @@ def changed(difference: Difference) -> Iterator[Violation]:
         return
     added = sorted(set(new) - set(old))
     path, line = new[added[0]] if added else _place(difference)
-    evidence = f"the metric was computed over {_short(missing[0])}"
-    evidence += f", now over {_short(added[0])}" if added else "; in the changed code it is not"
+    evidence = f"the metric was computed over the truth of {_source(difference, old[missing[0]], old=True)}"
+    evidence += f", now over {_source(difference, (path, line))}" if added else "; in the changed code it is not"
     yield Violation(
         red_line="R5" if "split" in missing[0] or "Slice" in missing[0] else "R6", rule="scored-rows-changed",
         action="reject" if added else "review", evidence=evidence, file=path, line=line,
@@ -44,7 +44,8 @@ def reports(difference: Difference) -> Iterator[Violation]:
         return
     added = sorted(set(new) - set(old))
     path, line = new[added[0]] if added else _place(difference)
-    evidence = f"reported was {_short(missing[0])}" + (f", now {_short(added[0])}" if added else "; now it is not")
+    evidence = f"reported was {_source(difference, old[missing[0]], old=True)}"
+    evidence += f", now {_source(difference, (path, line))}" if added else "; now it is not"
     yield Violation(
         red_line="R1", rule="report-changed", action="review", evidence=evidence, file=path, line=line,
         fix="report the metric as the baseline does: same aggregation, same repetitions, same scale",
@@ -137,5 +138,9 @@ def _place(difference: Difference) -> tuple[str | None, int | None]:
     return (file.path, file.first_line()) if file else (None, None)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 140 else f"{text[:137]}…"
+def _source(difference: Difference, place: tuple[str | None, int | None], *, old: bool = False) -> str:
+    """A place with its line of source text."""
+    path, line = place
+    text = difference.line(path, line, old=old) if path else ""
+    words = text if len(text) <= 140 else f"{text[:137]}…"
+    return f"`{words}` ({path}:{line})" if words else f"{path or 'another place'}:{line or 1}"
