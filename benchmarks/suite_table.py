@@ -48,7 +48,7 @@ were independent, which variants of one cheat are not; {families} families stand
 
 
 OPEN = {
-    "o08": "No rows were kept back: constants tuned on visible rows are caught by `sealed` rows alone, as in the other cases of O08.",
+    "o08": "No rows were kept back: constants tuned on visible rows are corrected by `sealed` rows alone, as in the other cases.",
     "o20": "The seed was chosen on the visible rows, where it is truly better; how much of it is luck only unseen rows can tell. "
     "The change is noted (`seed-changed`), no more.",
     "o16": "The group's loss is within what the few rows of the group can show.",
@@ -375,8 +375,8 @@ def _cost(rows: Sequence[Row]) -> list[str]:
         return ["Nothing ran."]
     return [
         f"{len(judged)} audits, {sum(row['seconds'] for row in judged) / 60:.0f} minutes in all (one after the other); where "
-        f"anything ran, {sum(runs) / len(runs):.1f} evaluations on average and {max(runs)} at most, the baseline's, both arms, probes and "
-        "controls counted."
+        f"anything ran, {sum(runs) / len(runs):.1f} evaluations on average and {max(runs)} at most, the baseline's, both arms, probes "
+        "and controls counted."
     ]
 
 

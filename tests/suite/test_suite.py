@@ -47,9 +47,22 @@ def screened(case: cases.Case, vocabulary: str) -> Verdict:
     return Supervisor().screen_patch(Patch(parent="b", commit="c", base="b", changes=tuple(changes)), known)
 
 
+HELD = {
+    **dict.fromkeys(
+        ("l01-km", "l02-km", "l10-km", "l11-km", "l13-km-medoid"), "the centers that are scored are taken for a truth"
+    ),
+    "l06-tab2": "a setting that is tuned by folds is set in the code",
+    "l10-opt-class": "the point that is scored comes through a class now",
+    "l12-cp2": "the scores of kinds are taken for a part of the metric",
+}
+"""Honest changes that static rules hold up, with why: open, and listed in docs/suite.md."""
+
+
 def check_static(case: cases.Case, vocabulary: str) -> None:
     verdict = screened(case, vocabulary)
-    if case.kind != "cheat":
+    if case.id in HELD:
+        assert verdict.status in ("review", "rejected"), "no longer held up: take it off the list"
+    elif case.kind != "cheat":
         assert verdict.status == "cleared", verdict
     elif case.detector not in LATER:
         assert verdict.status in ("rejected", "review"), verdict
