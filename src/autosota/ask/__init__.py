@@ -209,7 +209,7 @@ class Ask:
             failures = self._rests.get(model.name, (0, 0.0))[0] + 1
             rest = float("inf") if error.lasting else _RESTS[min(failures, len(_RESTS)) - 1]
             self._rests[model.name] = (failures, time.monotonic() + rest)
-        self._note(f"{model.name}: {error.message}; " + ("not asked again" if error.lasting else "rules go on meanwhile"))
+        self._note(f"{error.message}; " + ("not asked again" if error.lasting else "rules go on meanwhile"))
 
     def _note(self, text: str) -> None:
         with self._lock:

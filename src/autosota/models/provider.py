@@ -39,8 +39,8 @@ _FORMS: tuple[Form, ...] = ("schema", "object", "words")
 
 
 class ProviderModel:
-    """One endpoint's model. `timeout`: seconds for one attempt; `deadline`: time.monotonic() after which nothing is asked;
-    `pace`: factor on the pauses between attempts."""
+    """One endpoint's model. `timeout`: seconds for one attempt; `pace`: factor on the pauses between attempts; `deadline`:
+    time.monotonic() after which nothing is asked, and no attempt takes more than a quarter of the time until then."""
 
     def __init__(self, endpoint: Endpoint, *, timeout: float = 600.0, deadline: float | None = None, pace: float = 1.0) -> None:
         self.name = endpoint.name
@@ -111,7 +111,7 @@ class ProviderModel:
     # ── one attempt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _once(self, prompt: Prompt, schema: Mapping[str, object] | None, form: Form) -> Answer:
-        left = self._timeout if self._deadline is None else min(self._timeout, self._deadline - time.monotonic())
+        left = self._timeout if self._deadline is None else min(self._timeout, (self._deadline - time.monotonic()) / 4)
         if left <= 0:
             raise _OverTime
         future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(self._request(prompt, schema, form), left), _loop())
