@@ -57,5 +57,8 @@ suite: $(STAMP) ## cheats, honest changes and placebos: what is rejected, neutra
 	@$(BIN)/python -m benchmarks.suite
 	@$(BIN)/python tools/make_suite_figure.py
 
+adaptive: $(STAMP) ## an attacker that knows the rules: what the static layer lets through
+	@$(BIN)/python -m benchmarks.adaptive
+
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

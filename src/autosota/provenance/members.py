@@ -57,7 +57,7 @@ def _of(run: Interpreter, thing: Thing, name: str, value: Value) -> Value | None
         return place if place is not None else run.dotted(f"{value.text}.{name}", thing.name)
     if thing.kind == "name":
         return Value(refs=(Thing("name", f"{thing.name}.{name}", bound=thing.bound),), text=f"{thing.name}.{name}")
-    if name in thing.fields and thing.kind in ("instance", "class", "tuple", "library"):
+    if name in thing.fields and thing.kind in ("instance", "class", "tuple", "library", "function"):
         field = thing.fields[name]
         if thing.kind == "class":
             return field

@@ -87,6 +87,9 @@ def plumbing(
     last = name.rsplit(".", 1)[-1]
     if name in _COUNTS:
         return Value(text=short(f"{name}({','.join(v.text for v in args)})"))
+    if name in ("locals", "globals", "vars") and not args:
+        places = (frame.names,) if name != "globals" else (frame.outer or (frame.names,))[-1:]
+        return Value(refs=(Thing("dict", fields={f"[{key}": value for place in places for key, value in place.items()}),))
     if not args:
         if name in ("dict", "collections.defaultdict", "collections.OrderedDict", "types.SimpleNamespace", "argparse.Namespace"):
             return Value(refs=(Thing("dict", fields={f"[{k}": v for k, v in keywords.items()}),), text="dict")
