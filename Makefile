@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: live live-coders bench-peers demo test kills containers slow check bench broken clean help
+.PHONY: live live-coders bench-peers demo demo-model test kills containers slow check bench broken clean help
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -17,6 +17,10 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP) ## the main job on the bundled paper and repository
 	@$(BIN)/autosota demo
+
+demo-model: $(STAMP) ## real experiments with recorded replies of a model: a gain that no rule finds
+	@echo "The replies are recorded (examples/edge-smoother/replies.jsonl), nobody is asked; every experiment is real."
+	@$(BIN)/autosota run examples/edge-smoother/paper.md --trials 12 --model replay:examples/edge-smoother/replies.jsonl
 
 test: $(STAMP) ## the default test suite
 	@$(BIN)/python -m pytest -q -n 4

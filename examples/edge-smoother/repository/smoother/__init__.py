@@ -1,0 +1,1 @@
+"""Kernel smoothing of noisy curves."""
