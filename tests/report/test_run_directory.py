@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autosota import audit, report, store
+from autosota import audit, bundle, report, store
 from tests.report import example_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "run-directory.md"
@@ -23,7 +23,7 @@ def test_every_file_of_a_run_is_documented_and_no_other(tmp_path: Path) -> None:
     known = {getattr(store, name) for name in vars(store) if name.isupper() and isinstance(getattr(store, name), str)} - {
         store.FIRST
     }
-    known |= set(store.FILES.values()) | {audit.ACCEPTED}
+    known |= set(store.FILES.values()) | {audit.ACCEPTED, bundle.FILE}
     known |= {path.name for path in report.write(example_run.write(tmp_path))}
     folders = {"items", "history.git", "vault", "optimized", "resources", "prompts", "predictions"}
     expected = {name + "/" if name in folders else name for name in known}
