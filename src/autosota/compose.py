@@ -153,7 +153,7 @@ def opened(resolved: Resolved, folder: Path, live: Progress, *, asks: bool = Tru
         try:
             yield pipeline.Parts(
                 resolved=resolved, store=records, progress=live, executor=executor, engine=engine,
-                resource=Resource(), objective=Objective(), supervisor=Supervisor(),
+                resource=Resource(), objective=Objective(ask), supervisor=Supervisor(),
                 ideator=Ideator(_inventor(ask, make_session is not None, records)),
                 init=Init(executor=executor, cache=config.cache_folder(), fix=fix, monitor=Monitor(), workers=settings.workers,
                           resources=folder / store.RESOURCES),

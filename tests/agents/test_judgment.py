@@ -10,6 +10,7 @@ import pytest
 from autosota.agents import diagnosis, inventing, quoting, steering
 from autosota.agents.diagnosis import Diagnosis
 from autosota.agents.fix import Fix
+from autosota.agents.heading import headline
 from autosota.agents.inventing import Proposed
 from autosota.agents.judging import Finding, ModelJudge, Vote, usable
 from autosota.ask import EVERY, Ask
@@ -205,3 +206,17 @@ def test_a_person_may_set_a_knob_beyond_the_range_of_the_rules() -> None:
         steering.understood("rate = banana", it, it.analysis or Analysis(summary=""), [])
     with pytest.raises(UsageError):
         steering.understood("  ", it, Analysis(summary=""), [])
+
+
+def test_the_headline_is_taken_only_with_words_that_the_paper_holds(tmp_path: Path) -> None:
+    words = "We judge all methods by their coverage alone."
+    paper = Paper(source="p", digest="", title="t", sections=(Section(title="Results", text=words),))
+    good = {"name": "coverage", "quote": "judge all methods by their coverage"}
+    replies = [good, {"name": "coverage", "quote": "coverage is what we care about"}, {"name": "profit", "quote": good["quote"]}]
+    asked = ask(tmp_path, *({"reply": reply} for reply in replies))
+    found = headline(asked, ["width", "coverage"], paper)
+    assert found is not None
+    assert found[0] == "coverage"
+    assert headline(asked, ["width", "coverage"], paper) is None
+    assert headline(asked, ["width", "coverage"], paper) is None
+    assert headline(None, ["width"], paper) is None

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autosota import metrics, rubrics
+from autosota.agents.heading import headline
+from autosota.ask import Ask
 from autosota.errors import UsageError
 from autosota.metrics import vocabulary
 from autosota.metrics.vocabulary import normalize
@@ -50,7 +52,11 @@ class _Choice:
 
 
 class Objective:
-    """Reads metrics and rubric from the task file, the paper and what the evaluation prints."""
+    """Reads metrics and rubric from the task file, the paper and what the evaluation prints. `ask`: a model for a choice that is
+    left between several numbers."""
+
+    def __init__(self, ask: Ask | None = None) -> None:
+        self._ask = ask
 
     def run(self, task: Task, task_file: TaskFile, *, printed: Mapping[str, list[float]] | None = None) -> Rubric:
         """The rubric. `printed`: numbers by name from a run of the evaluation (`metrics.names`), None before there was one.
@@ -65,7 +71,7 @@ class Objective:
                 specs[0] = specs[0].model_copy(update={"primary": True})
             specs.sort(key=lambda spec: not spec.primary)
         else:
-            specs = _from_paper(task.paper, reports, printed, notes)
+            specs = _from_paper(task.paper, reports, printed, notes, self._ask)
         specs = [_with_unit(spec, printed or {}) for spec in specs]
         tree = rubrics.grow(_draft(task, task_file, specs, reports))
         rubric = Rubric(metrics=tuple(specs), tree=tree, constraints=task_file.constraint, notes=tuple(notes))
@@ -114,8 +120,9 @@ def _with_unit(spec: MetricSpec, printed: Mapping[str, list[float]]) -> MetricSp
 
 
 def _from_paper(
-    paper: Paper | None, reports: Sequence[Reported], printed: Mapping[str, list[float]] | None, notes: list[str]
-) -> list[MetricSpec]:
+    paper: Paper | None, reports: Sequence[Reported], printed: Mapping[str, list[float]] | None, notes: list[str],
+    ask: Ask | None = None,
+) -> list[MetricSpec]:  # fmt: skip
     """The metrics where the task file lists none. Raises UsageError where rules cannot decide."""
     choices = _choices(reports, printed, notes)
     decided = [choice for choice in choices if choice.direction]
@@ -124,7 +131,11 @@ def _from_paper(
     best = max(_strength(choice, paper) for choice in decided)
     heads = [choice for choice in decided if _strength(choice, paper) == best]
     if len(heads) > 1 and best < 1.0:
-        raise _undecided(heads, reports, printed)
+        named = headline(ask, [choice.name for choice in heads], paper)
+        if named is None:
+            raise _undecided(heads, reports, printed)
+        heads = [choice for choice in heads if choice.name == named[0]]
+        notes.append(f"`{named[0]}` was chosen by a model among {len(decided)} numbers, by the paper's words {named[1].quote!r}")
     head = heads[0]
     table = head.report.table if head.report else None
     others = [choice for choice in decided if choice is not head and choice.report and choice.report.table == table]
