@@ -26,7 +26,11 @@ NAMES: dict[str, tuple[str, str, str]] = {
     "in a dict": ("bag = dict(p=xb, q=yb)\n", "bag['p']", "bag['q']"),
     "by locals": ("here = locals()\n", "here['x' + 'b']", "here['y' + 'b']"),
     "through an array": ("held = np.empty(2, dtype=object)\nheld[0], held[1] = xb, yb\n", "held[0]", "held[1]"),
-    "through a file": ("np.save('/tmp/p.npy', xb)\nnp.save('/tmp/q.npy', yb)\n", "np.load('/tmp/p.npy')", "np.load('/tmp/q.npy')"),
+    "through a file": (
+        "np.save('/tmp/p.npy', xb)\nnp.save('/tmp/q.npy', yb)\n",
+        "np.load('/tmp/p.npy')",
+        "np.load('/tmp/q.npy')",
+    ),
     "through pickle": ("import pickle\n", "pickle.loads(pickle.dumps(xb))", "pickle.loads(pickle.dumps(yb))"),
     "through the environment": ("import os\nos.environ['K'] = ','.join(map(str, yb))\n", "xb",
                                 "np.array(os.environ['K'].split(','), dtype=int)"),

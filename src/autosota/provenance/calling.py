@@ -22,7 +22,7 @@ from autosota.provenance.values import (
 from autosota.syntax import Module
 from autosota.zones.scopes import Repository, Scope
 
-STEPS = 120_000
+STEPS = 60_000
 """Expressions evaluated at most; code beyond is not looked at, and `complete` says so."""
 _DEPTH, _AGAIN = 24, 40
 
@@ -195,8 +195,9 @@ class Calling:
     def lookup(self, name: str, frame: Frame) -> Value:
         """A name in a function, around it, in its module, or a builtin."""
         for place in (frame.names, *frame.outer):
-            if name in place:
-                return place[name]
+            found = place.get(name)
+            if found is not None:
+                return found
         if name in frame.module.imports:
             return self.dotted(frame.module.imports[name], frame.module.path)
         return Value(refs=(Thing("name", name),), text=name)
@@ -209,3 +210,7 @@ class Calling:
         """Note that something was learned or reported."""
         plain = flatten(value)
         self.events.append(Event(kind, plain.but(deps=plain.deps | frame.control), frame.module.path, frame.scope, node))
+
+    def dotted(self, name: str, importer: str) -> Value:
+        """What a dotted name of an import stands for."""
+        raise NotImplementedError

@@ -24,7 +24,8 @@ from autosota.provenance.values import (
 )
 
 if TYPE_CHECKING:
-    from autosota.provenance.interpreter import Frame, Interpreter
+    from autosota.provenance.calling import Frame
+    from autosota.provenance.interpreter import Interpreter
 
 _FOLDED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Mod: operator.mod,
@@ -73,8 +74,8 @@ def _operation(run: Interpreter, node: ast.BinOp, frame: Frame) -> Value:
     left, right = run.value(node.left, frame), run.value(node.right, frame)
     simple = (str, int, float, bytes)
     if isinstance(left.const, simple) and isinstance(right.const, simple):
-        if isinstance(node.op, ast.Div) and isinstance(left.const, str):
-            return constant(f"{left.const}/{right.const}")
+        if isinstance(node.op, ast.Div) and isinstance(left.const, str) and isinstance(right.const, str):
+            return constant(f"{left.const!s}/{right.const!s}")
         if type(node.op) in _FOLDED and not (
             isinstance(node.op, ast.Mult) and max(len(str(left.const)), len(str(right.const))) > 6
         ):

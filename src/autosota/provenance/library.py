@@ -28,7 +28,8 @@ from autosota.provenance.values import (
 from autosota.zones import calls
 
 if TYPE_CHECKING:
-    from autosota.provenance.interpreter import Frame, Interpreter
+    from autosota.provenance.calling import Frame
+    from autosota.provenance.interpreter import Interpreter
 
 _SOLVES = re.compile(
     r"(^|\.)(lstsq|polyfit|curve_fit|nnls|lsq_linear|cross_val_score|cross_val_predict|cross_validate|"
@@ -137,9 +138,9 @@ def _named(
         for ref in functions[:4]:
             results.append(call(run, Value(refs=(ref,)), rest, {}, call_node, frame))
     if _SOLVES.search(name):
-        learned = derived([*inputs, *results], name)
-        run.event("learn", learned, call_node, frame)
-        return Value(deps=learned(learned, frame, call_node), refs=tuple(functions), text=short(name))
+        data = derived([*inputs, *results], name)
+        run.event("learn", data, call_node, frame)
+        return Value(deps=learned(data, frame, call_node), refs=tuple(functions), text=short(name))
     made = derived([*inputs, *results], f"{name}({','.join(v.text for v in args)})", refs=tuple(functions))
     if last[:1].isupper() or last.startswith("make_"):
         if last in _LOADERS or last.endswith(("Dataset", "Loader")):

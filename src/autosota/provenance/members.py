@@ -22,7 +22,8 @@ from autosota.provenance.values import (
 )
 
 if TYPE_CHECKING:
-    from autosota.provenance.interpreter import Frame, Interpreter
+    from autosota.provenance.calling import Frame
+    from autosota.provenance.interpreter import Interpreter
 
 _SHAPE = {"shape", "size", "ndim", "dtype", "columns", "nbytes", "device"}
 _SAME = {"values", "T", "iloc", "loc", "at", "iat", "real", "flat", "numpy", "data_ptr", "array", "mT", "str", "dt"}

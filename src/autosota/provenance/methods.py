@@ -24,7 +24,8 @@ from autosota.provenance.values import (
 from autosota.zones import calls
 
 if TYPE_CHECKING:
-    from autosota.provenance.interpreter import Frame, Interpreter
+    from autosota.provenance.calling import Frame
+    from autosota.provenance.interpreter import Interpreter
 
 _SHAPE = {"shape", "size", "ndim", "dtype", "columns", "nbytes", "device"}
 _LEARN = {"fit", "partial_fit", "fit_transform", "fit_predict", "fit_resample", "train_on_batch", "train_step", "fine_tune",

@@ -41,16 +41,10 @@ def trace(flow: Flow, tree: Mapping[str, bytes], scripts: Iterable[str], changed
     scored = {id(expression) for _, expression in flow.scored}
     others = {id(expression) for _, expression in flow.truths} - scored
     run = Interpreter(flow.repository, tree, frozenset(scored | others))
-    for path in scripts:
-        run.load(path)
-    for scope in changed:
-        if (
-            scope.key not in run.reached
-            and scope.name
-            and run.complete
-            and isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        ):
-            run.call_unseen(scope)
+    try:
+        _follow(run, scripts, changed)
+    except RecursionError:
+        run.complete = False
     learned = frozenset(atom for event in run.events if event.kind != "report" for atom in event.value.rows)
     own = {atom.text for atom in learned} if known is None else {atom.text for atom in known}
     pieces = {key for calls in flow.pieces.values() for key in calls}
@@ -61,6 +55,19 @@ def trace(flow: Flow, tree: Mapping[str, bytes], scripts: Iterable[str], changed
     truth = join([*(run.seen[key] for key in scored if key in run.seen), *(pair[0] for pair in metrics), *pure])
     predictions = join([*(made if made or metrics else judged), *(pair[1] for pair in metrics)])
     return Trace(truth.rows, predictions, tuple(run.events), learned, run.complete)
+
+
+def _follow(run: Interpreter, scripts: Iterable[str], changed: Iterable[Scope]) -> None:
+    for path in scripts:
+        run.load(path)
+    for scope in changed:
+        if (
+            scope.key not in run.reached
+            and scope.name
+            and run.complete
+            and isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        ):
+            run.call_unseen(scope)
 
 
 def named_test(atom: Atom) -> bool:

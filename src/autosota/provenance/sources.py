@@ -27,7 +27,8 @@ from autosota.provenance.values import (
 from autosota.zones import calls
 
 if TYPE_CHECKING:
-    from autosota.provenance.interpreter import Frame, Interpreter
+    from autosota.provenance.calling import Frame
+    from autosota.provenance.interpreter import Interpreter
 
 _COUNTS = {"len", "range", "isinstance", "type", "hasattr", "id", "callable", "issubclass"}
 _DRAWS = calls.RANDOM | {
@@ -125,7 +126,7 @@ def plumbing(
     if name == "collections.namedtuple" and len(args) > 1:
         names = args[1].const.replace(",", " ").split() if isinstance(args[1].const, str) else list(args[1].const or ()) \
             if isinstance(args[1].const, tuple) else []  # fmt: skip
-        body = [ast.AnnAssign(ast.Name(str(field)), ast.Name("object"), None, 1) for field in names]
+        body: list[ast.stmt] = [ast.AnnAssign(ast.Name(str(field)), ast.Name("object"), None, 1) for field in names]
         record = ast.ClassDef(str(first.const), [], [], body, [])
         return Value(refs=(Thing("class", "record", code=(frame.module, record)),), text="record")
     if name == "functools.partial":

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 _LONG = 200
 MOVES = str.maketrans("[]:#", "<>;~")
-_MOST_ROWS, _MOST_DEPS, _MOST_REFS = 60, 300, 24
+_MOST_ROWS, _MOST_DEPS, _MOST_REFS, _MOST_INSIDE = 60, 200, 16, 80
 Rows = frozenset["Atom"]
 NONE: Any = object()
 """The constant of a value that is none."""
@@ -149,18 +149,24 @@ def derived(values: Sequence[Value], text: str, *, refs: tuple[Thing, ...] = ())
     )  # fmt: skip
 
 
-def flatten(value: Value, depth: int = 4) -> Value:
+def flatten(value: Value) -> Value:
     """Everything inside a value, contents of containers and states of models included, as one plain value."""
     if not value.refs:
         return value
     parts = [value.but(refs=(), const=NONE)]
-    for thing in value.refs:
-        parts.append(Value(rows=thing.rows, deps=thing.deps))
-        if thing.kind in ("library", "instance"):
-            parts.append(Value(through=frozenset({thing})))
-        if depth > 0 and thing.kind in ("tuple", "list", "dict", "loader", "instance", "library"):
-            inside = [*thing.fields.values(), *([thing.element] if thing.element is not None else [])]
-            parts.extend(flatten(item, depth - 1) for item in inside if item is not value)
+    known: dict[int, Thing] = {}
+    waiting = list(value.refs)
+    while waiting and len(known) < _MOST_INSIDE:
+        thing = waiting.pop()
+        if id(thing) in known:
+            continue
+        known[id(thing)] = thing
+        through = frozenset({thing}) if thing.kind in ("library", "instance") else frozenset()
+        parts.append(Value(rows=thing.rows, deps=thing.deps, through=through))
+        if thing.kind in ("tuple", "list", "dict", "loader", "instance", "library"):
+            for item in (*thing.fields.values(), *([thing.element] if thing.element is not None else [])):
+                parts.append(item.but(refs=(), const=NONE))
+                waiting.extend(item.refs)
     return join(parts).but(text=value.text)
 
 
@@ -179,14 +185,24 @@ def element(value: Value) -> Value:
     return join(found)
 
 
-def mapped(value: Value, change: Callable[[Atom], Atom], text: str, depth: int = 4) -> Value:
+def mapped(value: Value, change: Callable[[Atom], Atom], text: str) -> Value:
     """The same structure with every atom replaced: a part of everything that a container holds."""
+    return _mapped(value, change, text, {}, 4)
+
+
+def _mapped(value: Value, change: Callable[[Atom], Atom], text: str, known: dict[int, Thing], depth: int) -> Value:
     refs: list[Thing] = []
     for thing in value.refs:
-        if depth > 0 and thing.kind in ("tuple", "list", "dict", "loader", "instance"):
-            inside = {name: mapped(item, change, f"{text}.{name}", depth - 1) for name, item in thing.fields.items()}
-            inner = mapped(thing.element, change, f"each({text})", depth - 1) if thing.element is not None else None
-            refs.append(Thing(thing.kind, thing.name, inside, inner, frozenset(map(change, thing.rows)), thing.deps, thing.code))
+        if depth > 0 and thing.kind in ("tuple", "list", "dict", "loader", "instance") and len(known) < _MOST_INSIDE:
+            if id(thing) not in known:
+                new = known[id(thing)] = Thing(
+                    thing.kind, thing.name, rows=frozenset(map(change, thing.rows)), deps=thing.deps, code=thing.code
+                )
+                for name, item in list(thing.fields.items()):
+                    new.fields[name] = _mapped(item, change, f"{text}.{name}", known, depth - 1)
+                if thing.element is not None:
+                    new.element = _mapped(thing.element, change, f"each({text})", known, depth - 1)
+            refs.append(known[id(thing)])
         else:
             refs.append(thing)
     return Value(frozenset(map(change, value.rows)), value.deps, tuple(refs), value.through, NONE, short(text))
