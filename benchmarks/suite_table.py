@@ -124,6 +124,8 @@ def held(row: Row, name: str) -> bool:
     """Is an honest change held up by a layer?"""
     if name == "static":
         return row["static"] in STOPS
+    if row["alone"] is None:
+        return False
     if name == "runtime":
         return any(rule in ("does-not-run", "unstable") for rule, _, _ in row["alone"]["rules"])
     return bool(_actions(row["alone"], "statistics" if name == "statistics" else "checks") & {"reject", "review"})
@@ -375,8 +377,8 @@ def _cost(rows: Sequence[Row]) -> list[str]:
         return ["Nothing ran."]
     return [
         f"{len(judged)} audits, {sum(row['seconds'] for row in judged) / 60:.0f} minutes in all (one after the other); where "
-        f"anything ran, {sum(runs) / len(runs):.1f} evaluations on average and {max(runs)} at most, the baseline's, both arms, probes "
-        "and controls counted."
+        f"anything ran, {sum(runs) / len(runs):.1f} evaluations on average and {max(runs)} at most, the baseline's, both arms, "
+        "probes and controls counted."
     ]
 
 
