@@ -89,6 +89,48 @@ def test_a_build_for_processors_is_taken_after_a_pin_was_given_up(tmp_path: Path
     assert any("no GPU" in note for note in lock.notes)
 
 
+def test_a_python_that_a_build_for_processors_is_for_is_preferred_to_gpu_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = interpreters.available()
+    if len(found) < 2:
+        pytest.skip("one Python on this machine")
+    chosen, other = found[0], found[1]
+    only(monkeypatch, tmp_path)
+    tag = f"cp{other.version.major}{other.version.minor}-none-any"
+    wheel(tmp_path, "torch", "2.6.0", {"torch.py": ""}, requires=["nvidia-cublas"])
+    wheel(tmp_path, "torch", "2.5.0+cpu", {"torch.py": ""}, tag=tag)
+    wheel(tmp_path, "nvidia-cublas", "12.0", {"nvidia.py": ""})
+    lock = resolver.resolve(["torch"], interpreter=chosen, alternatives=[other])
+    assert [(package.name, package.version) for package in lock.packages] == [("torch", "2.5.0+cpu")]
+    assert lock.interpreter == other and any("no GPU" in note for note in lock.notes)
+    pinned = resolver.resolve(["torch==2.6"], interpreter=chosen, alternatives=[other])
+    assert pinned.interpreter == chosen and "nvidia-cublas" in {package.name for package in pinned.packages}
+
+
+def test_a_pin_is_kept_and_why_the_local_build_does_not_serve_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, tmp_path)
+    interpreter = interpreters.choose(())[0]
+    wheel(tmp_path, "torch", "2.4.0", {"torch.py": ""}, requires=["nvidia-cublas"])
+    wheel(tmp_path, "torch", "2.5.0+cpu", {"torch.py": ""}, tag="py3-none-any")
+    wheel(tmp_path, "nvidia-cublas", "12.0", {"nvidia.py": ""})
+    lock = resolver.resolve(["torch==2.4"], interpreter=interpreter)
+    assert any("torch 2.5.0+cpu is there, but 2.4.0 is asked for" in note for note in lock.notes)
+
+
+def test_a_local_build_that_needs_later_packages_does_not_keep_out_libraries_of_a_date(
+    index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "local"))
+    wheel(tmp_path / "local", "net", "2.0+cpu", {"net.py": ""}, requires=["kit>=2"])
+    wheel(tmp_path / "local", "net", "1.0", {"net.py": ""}, requires=["kit"])
+    interpreter = interpreters.choose(())[0]
+    then = resolver.resolve(["net"], interpreter=interpreter, before="2021-04-13")
+    assert [(package.name, package.version) for package in then.packages] == [("kit", "1.0"), ("net", "1.0")]
+    now = resolver.resolve(["net"], interpreter=interpreter)
+    assert [(package.name, package.version) for package in now.packages] == [("kit", "2.0"), ("net", "2.0+cpu")]
+
+
 def test_gpu_libraries_are_announced_where_nothing_else_is_to_be_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -87,9 +87,10 @@ def without_gpu(state: State) -> None:
 
 
 def without_gpu_builds(state: State) -> bool:
-    """Constrain to local builds for processors what is not held to another version; False where there is none to add."""
+    """Constrain to local builds for processors what is not held to another version; False where there is none to add. Not for
+    libraries of a date: nobody knows when a wheel in a folder was published."""
     added = False
-    for name, version in _processor_builds(state.interpreter).items():
+    for name, version in processor_builds(state.interpreter).items() if not state.before else ():
         line = f"{name}=={version}"
         if version in Requirement(state.lines.get(name, name)).specifier and line not in state.constraints:
             state.constraints.append(line)
@@ -97,7 +98,15 @@ def without_gpu_builds(state: State) -> bool:
     return added
 
 
-def _processor_builds(interpreter: Interpreter) -> dict[str, str]:
+def for_interpreter(state: State, interpreter: Interpreter) -> State | None:
+    """The same packages for another Python, held to its local builds for processors; None where it has none."""
+    own = {f"{name}=={version}" for name, version in processor_builds(state.interpreter).items()}
+    kept = [line for line in state.constraints if line not in own]
+    other = replace(state, constraints=kept, interpreter=interpreter)
+    return other if without_gpu_builds(other) else None
+
+
+def processor_builds(interpreter: Interpreter) -> dict[str, str]:
     """Newest "+cpu" builds in local folders of wheels: the index's own are GPU builds of gigabytes."""
     found: dict[str, Version] = {}
     tag = f"cp{interpreter.version.major}{interpreter.version.minor}"

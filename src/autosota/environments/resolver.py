@@ -24,6 +24,8 @@ from autosota.environments.relaxations import (
     State,
     build_source,
     compile_lock,
+    for_interpreter,
+    processor_builds,
     relax,
     without_gpu,
     without_gpu_builds,
@@ -73,7 +75,7 @@ def resolve(
         if done is None:
             return Lock("", (), state.interpreter, tuple(state.links), tuple(state.notes))
         if done.returncode == 0:
-            text = done.stdout if gpu else _for_processor(done.stdout, state)
+            text = done.stdout if gpu else _for_processor(done.stdout, state, alternatives)
             return _lock(text, state, None if before else build)
         if before:
             break
@@ -94,10 +96,10 @@ def resolve(
     )
 
 
-def _for_processor(text: str, state: State) -> str:
-    """The lock without GPU libraries of gigabytes: PyTorch's own index has builds for processors. Where it cannot be reached,
-    what is about to be downloaded is said beforehand."""
-    heavy = [package.name for package in packages_of(text) if package.name.startswith("nvidia-")]
+def _for_processor(text: str, state: State, alternatives: Sequence[Interpreter]) -> str:
+    """The lock without GPU libraries of gigabytes: a local build for processors, PyTorch's own index, or another Python that a
+    local build is for. Pins are kept: where none of these has the version asked for, what is about to be downloaded is said."""
+    heavy = _gpu_libraries(text)
     if not heavy:
         return text
     # A pin that was given up on the way had kept local builds out.
@@ -105,17 +107,43 @@ def _for_processor(text: str, state: State) -> str:
     for processor in (False, True) if constrained else (True,):
         state.processor = processor
         done = compile_lock(state)
-        if done is not None and done.returncode == 0 and not any(p.name.startswith("nvidia-") for p in packages_of(done.stdout)):
+        if done is not None and done.returncode == 0 and not _gpu_libraries(done.stdout):
             state.notes.append("builds for processors are taken: this machine has no GPU")
             return done.stdout
     state.processor = False
+    for interpreter in alternatives:
+        other = for_interpreter(state, interpreter)
+        done = compile_lock(other) if other is not None else None
+        if other is not None and done is not None and done.returncode == 0 and not _gpu_libraries(done.stdout):
+            state.notes.append(
+                f"Python {interpreter.version} instead of {state.interpreter.version}: builds for processors are there for it, "
+                "and this machine has no GPU"
+            )
+            state.interpreter, state.constraints = interpreter, other.constraints
+            return done.stdout
     words = (
         f"{len(heavy)} GPU libraries, over 2 GB, are downloaded although this machine has no GPU: no index here offers PyTorch's "
-        "build for processors (put its wheel into a folder that PIP_FIND_LINKS names)"
+        f"build for processors (put its wheel into a folder that PIP_FIND_LINKS names){_unfit(text, state)}"
     )
     logging.getLogger(__name__).warning(words)
     state.notes.append(words)
     return text
+
+
+def _gpu_libraries(lock: str) -> list[str]:
+    return [package.name for package in packages_of(lock) if package.name.startswith("nvidia-")]
+
+
+def _unfit(text: str, state: State) -> str:
+    """The local builds for processors that do not serve, in words; "" where there are none."""
+    chosen = {package.name: package.version for package in packages_of(text)}
+    held = [
+        f"{name} {version} is there, but "
+        + (f"its date is not known to be before {state.before}" if state.before else f"{chosen[name]} is asked for")
+        for name, version in processor_builds(state.interpreter).items()
+        if name in chosen
+    ]
+    return f"; {', '.join(held)}" if held else ""
 
 
 def newest(names: Sequence[str], interpreter: Interpreter, links: Sequence[str] = ()) -> dict[str, str]:
