@@ -9,6 +9,7 @@ import argparse
 import base64
 import itertools
 from collections.abc import Callable
+from textwrap import indent
 
 from tests.redlines import test_provenance as base
 
@@ -40,7 +41,7 @@ NAMES: dict[str, tuple[str, str, str]] = {
 FORMS: dict[str, Callable[[str], str]] = {
     "openly": lambda code: code,
     "in a function": lambda code: (
-        "def work():\n    global_model = model\n" + base.indent(code, "    ") + "\n    return model\nmodel = work()"
+        "def work():\n    global_model = model\n" + indent(code, "    ") + "\n    return model\nmodel = work()"
     ),
     "in exec": lambda code: f"exec({code!r})",
     "in encoded text": lambda code: f"import base64\nexec(base64.b64decode({base64.b64encode(code.encode())!r}))",

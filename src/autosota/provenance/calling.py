@@ -22,7 +22,7 @@ from autosota.provenance.values import (
 from autosota.syntax import Module
 from autosota.zones.scopes import Repository, Scope
 
-STEPS = 60_000
+STEPS = 40_000
 """Expressions evaluated at most; code beyond is not looked at, and `complete` says so."""
 _DEPTH, _AGAIN = 24, 40
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 _LONG = 200
 MOVES = str.maketrans("[]:#", "<>;~")
+_DEEPEST = 16
 _MOST_ROWS, _MOST_DEPS, _MOST_REFS, _MOST_INSIDE = 60, 200, 16, 80
 Rows = frozenset["Atom"]
 NONE: Any = object()
@@ -23,19 +24,20 @@ class Atom:
     """Some rows or columns of data: a source, or a part of another atom. Equal texts are equal data."""
 
     text: str
-    parent: Atom | None = None
-    how: str = ""
+    parent: Atom | None = field(default=None, compare=False, repr=False)
+    how: str = field(default="", compare=False)
     """"" for a source; "rows" for a part of the rows, "columns" for a projection."""
-    selector: str = ""
+    selector: str = field(default="", compare=False)
+    depth: int = field(default=0, compare=False)
 
 
 @lru_cache(maxsize=100_000)
 def part(atom: Atom, how: Literal["rows", "columns"], selector: str) -> Atom:
     """A part of an atom. The same selection twice is selected once."""
     selector = short(selector)
-    if atom.how == how and atom.selector == selector and how == "columns":
+    if atom.depth >= _DEEPEST or (atom.how == how and atom.selector == selector and how == "columns"):
         return atom
-    return Atom(short(f"{atom.text}|{selector}"), atom, how, selector)
+    return Atom(short(f"{atom.text}|{selector}"), atom, how, selector, atom.depth + 1)
 
 
 def lineage(atom: Atom) -> Iterator[Atom]:
@@ -134,7 +136,11 @@ def join(values: Iterable[Value]) -> Value:
 
 def capped(items: frozenset[Any], most: int) -> frozenset[Any]:
     """A set, cut where it is too large to be carried along."""
-    return items if len(items) <= most else frozenset(sorted(items, key=repr)[:most])
+    return items if len(items) <= most else frozenset(sorted(items, key=_order)[:most])
+
+
+def _order(item: Atom | Influence) -> tuple[str, int]:
+    return (item.text, 0) if isinstance(item, Atom) else (item.atom.text, item.line)
 
 
 def derived(values: Sequence[Value], text: str, *, refs: tuple[Thing, ...] = ()) -> Value:
