@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy
 import pytest
 
-from autosota import crossing, derived, items, rows, withholding
+from autosota import crossing, derived, items, perturbing, rows, withholding
 from autosota.errors import UsageError
 from autosota.records import OutputForm
 
@@ -77,6 +77,35 @@ def test_what_is_malformed_is_said_in_words(name: str, content: bytes, words: st
     assert words in str(raised.value) or ".bin" in str(raised.value)
 
 
+def headed(kind: str, shape: str) -> bytes:
+    """An .npy file of nothing but a head."""
+    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.npy", headed("|i1", "(-2, -2)") + bytes(4)),
+        ("a.npy", headed("|V0", f"({2**40},)")),
+        ("a.npy", headed("<f8", f"({2**40}, 0)")),
+        ("a.npy", headed("<f8", f"({2**80}, 0)")),
+        ("a.npy", headed("|i1", f"({'1, ' * 99})") + bytes(1)),
+        ("a.jsonl", b'{"a": 1, %s}\n' % b", ".join(b'"%d": 0' % n for n in range(6_000)) + b"{}\n" * 10_000),
+        ("a.txt", b"\n" * 10_000_001),
+    ],
+)  # fmt: skip
+def test_a_file_that_claims_more_than_it_holds_is_refused_in_words(name: str, content: bytes) -> None:
+    with pytest.raises(rows.Malformed):
+        rows.read(name, content)
+    breach = crossing.breach({name: content}, {}, OutputForm(shape="rows"))
+    assert breach is not None and breach.startswith(f"{crossing.BREACH}{name}: ")
+
+
+def test_rows_of_nothing_are_no_table_to_probe() -> None:
+    assert perturbing.read("a.npy", headed("<f8", f"({2**40}, 0)")) is None
+
+
 def test_an_archives_names_are_only_names() -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -86,7 +115,8 @@ def test_an_archives_names_are_only_names() -> None:
     assert {name: array.tolist() for name, array in cut.items()} == {"file": [3], "allow_pickle": [3], "a/b": [3]}
 
 
-def test_an_array_cannot_claim_more_than_it_holds() -> None:
+def test_an_array_cannot_claim_more_than_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "_LARGEST", 2**20)
     honest = npy(numpy.zeros(10))
     liar = honest.replace(b"(10,)", b"(10" + b"0" * 9 + b",)").replace(b" " * 9 + b"\n", b"\n")
     with pytest.raises(rows.Malformed):

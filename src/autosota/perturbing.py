@@ -103,7 +103,8 @@ def _objects(name: str, text: str) -> Table | None:
         return None
     common = [key for key in items[0] if all(key in item for item in items)]
     columns = {key: [item[key] for item in items] for key in common}
-    rest = [{key: value for key, value in item.items() if key not in common} for item in items]
+    shared = set(common)
+    rest = [{key: value for key, value in item.items() if key not in shared} for item in items]
     return Table(name, len(items), columns, {"kind": "objects", "rest": rest})
 
 

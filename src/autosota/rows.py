@@ -30,6 +30,8 @@ ZIP_ERRORS = (
 """What reading a broken or hostile archive raises."""
 _LARGEST = 1 << 30
 """Bytes of all arrays of one file, uncompressed."""
+_ROWS, _CELLS = 10_000_000, 50_000_000
+"""Rows of one file, and its rows times its columns."""
 
 
 class Malformed(Exception):
@@ -66,6 +68,7 @@ def read(name: str, content: bytes, count: int | None = None) -> Rows:
     if suffix in (".npy", ".npz"):
         return _arrays(content, count, single=suffix == ".npy")
     text = _decoded(content)
+    _bounded(text.count("\n") + text.count("\r"))
     if suffix in (".csv", ".tsv"):
         return _table(text, "\t" if suffix == ".tsv" else _separator(text), count)
     if suffix in (".jsonl", ".ndjson", ".json"):
@@ -73,6 +76,11 @@ def read(name: str, content: bytes, count: int | None = None) -> Rows:
     if suffix == ".txt":
         return _lines(text)
     raise Malformed(f"files {suffix or 'without a suffix'} have no rows that can be told apart")
+
+
+def _bounded(count: int, width: int = 1) -> None:
+    if count > _ROWS or count * width > _CELLS:
+        raise Malformed(f"{count} rows of {width}, where {_ROWS} rows and {_CELLS} entries are the most")
 
 
 def _numbered(count: int) -> tuple[str, ...]:
@@ -114,11 +122,16 @@ def _array(content: bytes) -> Any:
         raise Malformed(f"not a NumPy array: {(str(error).splitlines() or ['broken head'])[0]}") from None
     if kind.hasobject:
         raise Malformed("an array of Python objects")
+    if kind.itemsize == 0 or any(size < 0 for size in shape) or (0 in shape and max(shape) > _ROWS):
+        raise Malformed(f"an array of shape {shape} with entries of {kind.itemsize} bytes")
     data = content[stream.tell() :]
     if len(data) != math.prod(shape) * kind.itemsize:
         raise Malformed(f"an array of shape {shape} with {len(data)} bytes")
-    array = numpy.frombuffer(data, dtype=kind) if kind.itemsize else numpy.empty(shape, dtype=kind)
-    return array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
+    try:
+        array = numpy.frombuffer(data, dtype=kind)
+        return array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
+    except (ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise Malformed(f"an array of shape {shape}: {error}") from None
 
 
 def _arrays(content: bytes, count: int | None, *, single: bool) -> Rows:
@@ -129,6 +142,7 @@ def _arrays(content: bytes, count: int | None, *, single: bool) -> Rows:
             raise Malformed("no arrays with one entry per row" if not lengths else f"arrays of different lengths: {lengths}")
         count = next(iter(lengths.values()))
     rowwise = [name for name, length in lengths.items() if length == count]
+    _bounded(count)
     if not rowwise:
         raise Malformed(f"no array of {count} rows, but {lengths or 'none at all'}")
 
@@ -225,6 +239,7 @@ def _objects(text: str, *, lines: bool) -> Rows:
     if not isinstance(data, list) or not data:
         raise Malformed("no list of rows")
     objects = all(isinstance(row, dict) for row in data)
+    _bounded(len(data), max(1, len(data[0])) if objects else 1)
 
     def take(chosen: Sequence[int]) -> bytes:
         cut = [data[number] for number in chosen]
@@ -247,6 +262,7 @@ def _lines(text: str) -> Rows:
     lines = text.splitlines()
     if not lines:
         raise Malformed("no rows")
+    _bounded(len(lines))
 
     def take(chosen: Sequence[int]) -> bytes:
         return "".join(f"{lines[number]}\n" for number in chosen).encode()
