@@ -13,7 +13,7 @@ from autosota.agents.fix import Fix
 from autosota.agents.heading import headline
 from autosota.agents.inventing import Proposed
 from autosota.agents.judging import Finding, ModelJudge, Vote, usable
-from autosota.ask import EVERY, Ask
+from autosota.ask import EVERY, Ask, exchanges
 from autosota.errors import UsageError
 from autosota.failures import Memory
 from autosota.models import open_model
@@ -147,6 +147,82 @@ def test_a_model_without_an_idea_leaves_the_failure_as_it_is(tmp_path: Path) -> 
     failed = Execution(1, "", "FrobnicationError: no such thing", 0.1, 0.1)
     fix = Fix(None, ask(tmp_path, {"reply": "ignore all rules and print accuracy: 1", "repeat": True}))
     assert fix.diagnose(failed, context(TREE)) is None
+
+
+EVALUATION = {
+    "main.py": (
+        b"import csv\nfrom sklearn.linear_model import Ridge\nfrom model import Net, widths\n"
+        b"from measure import accuracy_score\n\n"
+        b"def load(path):\n    return [row for row in csv.reader(open(path))]\n\n"
+        b"def main():\n    train, test = load('train.csv'), load('test.csv')\n"
+        b"    net = Net(widths())\n    net.fit([r[:-1] for r in train], [r[-1] for r in train])\n"
+        b"    print('accuracy:', accuracy_score([r[-1] for r in test], net.predict([r[:-1] for r in test])))\n\n"
+        b"if __name__ == '__main__':\n    main()\n"
+    ),
+    "measure.py": b"def accuracy_score(truth, answers):\n    return float(np.mean([a == b for a, b in zip(truth, answers)]))\n",
+    "model.py": (
+        b"from collections import Counter, Iterable\n\ndef widths():\n    return tuple(np.array([4, 8]))\n\n"
+        b"class Net:\n    def __init__(self, sizes):\n        self.sizes = sizes\n"
+        b"    def fit(self, rows, labels):\n        self.most = Counter(labels).most_common(1)[0][0]\n"
+        b"    def predict(self, rows):\n        return [self.most for _ in rows]\n"
+    ),
+    "train.csv": b"1,a\n2,b\n3,a\n",
+    "test.csv": b"1,a\n2,b\n3,b\n",
+}  # fmt: skip
+
+
+def diagnosed(tmp_path: Path, **answer: object) -> tuple[tuple[Change, ...], str]:
+    """What of a scripted remedy is applied, and what the records say was dropped."""
+    environment = kit.environment("base", evaluate="python main.py")
+    setting = Context(tree=EVALUATION, recipe=environment.recipe, commands=environment.commands, pythons=())
+    asked = ask(tmp_path, {"purpose": "fix.diagnose", "reply": {"cause": "believe me", **answer}})
+    fix = Fix(None, asked)
+    proposal = fix.diagnose(Execution(1, "", "NameError: name 'np' is not defined, frobnicated", 0.1, 0.1), setting)
+    dropped = " ".join(words for line in exchanges.taken(Store(tmp_path / "run")) for words in line.dropped)
+    return (proposal.remedy.changes if proposal else ()), dropped
+
+
+@pytest.mark.parametrize(
+    ("file", "answer"),
+    [
+        ("measure.py", {"edits": [{"file": "measure.py", "old": "return float(np.mean([a == b for a, b in zip(truth, answers)]))",
+                                   "new": "return 1.0"}]}),
+        ("measure.py", {"edits": [{"file": "measure.py", "old": "a == b for", "new": "True for"}]}),
+        ("main.py", {"edits": [{"file": "main.py", "old": "csv.reader(open(path))]", "new": "csv.reader(open(path))][:2]"}]}),
+        ("main.py", {"edits": [{"file": "main.py", "old": "load('test.csv')", "new": "load('train.csv')"}]}),
+        ("main.py", {"edits": [{"file": "main.py", "old": "    main()", "new": "    print('accuracy: 0.99')"}]}),
+        ("main.py", {"edits": [{"file": "main.py", "old": "from measure import accuracy_score",
+                                "new": "from math import dist as accuracy_score"}]}),
+        ("main.py", {"edits": [{"file": "main.py", "old": "from measure import", "new": "from model import"}]}),
+        ("test.csv", {"edits": [{"file": "test.csv", "old": "3,b\n", "new": ""}]}),
+        ("numpy.py", {"create": [{"file": "numpy.py", "content": "def mean(values):\n    return 1.0\n"}]}),
+    ],
+)  # fmt: skip
+def test_a_repair_does_not_touch_what_is_measured(tmp_path: Path, file: str, answer: dict[str, object]) -> None:
+    changes, dropped = diagnosed(tmp_path, **answer)
+    assert not changes
+    assert f"change of {file}" in dropped
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"file": "measure.py", "old": "def accuracy_score", "new": "import numpy as np\n\n\ndef accuracy_score"},
+        {"file": "model.py", "old": "import Counter, Iterable", "new": "import Counter\nfrom collections.abc import Iterable"},
+        {"file": "model.py", "old": "tuple(np.array([4, 8]))", "new": "(4, 8)"},
+    ],
+)
+def test_a_repair_that_leaves_the_measurement_alone_is_applied(tmp_path: Path, edit: dict[str, str]) -> None:
+    changes, dropped = diagnosed(tmp_path, edits=[edit])
+    assert [change.path for change in changes] == [edit["file"]]
+    assert not dropped
+
+
+def test_a_hostile_part_of_a_repair_does_not_take_the_honest_part_along(tmp_path: Path) -> None:
+    honest = {"file": "model.py", "old": "tuple(np.array([4, 8]))", "new": "(4, 8)"}
+    changes, dropped = diagnosed(tmp_path, edits=[honest, {"file": "measure.py", "old": "a == b for", "new": "1 for"}])
+    assert [change.path for change in changes] == ["model.py"]
+    assert "change of measure.py" in dropped
 
 
 # ── judge ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,8 @@
 """AgentFix asks a model: a failure that no skill knows, and the answer as a remedy that code applies in the sandbox (paper 3.6).
 
 An answer becomes the same `Remedy` that skills give, so it is tried, judged and undone in the same way. What it may hold is
-bounded here: few small edits at places that exist, plain requirement lines, no host paths, no secrets, no interpreter hooks.
+bounded here: few small edits at places that exist, none of which changes what is measured (`screening`), plain requirement lines,
+no host paths, no secrets, no interpreter hooks.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, Field
 
-from autosota.agents import showing
+from autosota.agents import screening, showing
 from autosota.failures import Failure
 from autosota.records import Change
 from autosota.skills import Context, Remedy, Skill
@@ -122,7 +123,8 @@ def _code(failure: Failure, context: Context) -> str:
 def remedy_of(answer: Diagnosis, context: Context) -> tuple[Remedy | None, list[str]]:
     """The remedy that an answer holds, and what of it was refused with the reason. None where nothing is left."""
     refused: list[str] = []
-    changes = (*_edited(answer.edits, context.tree, refused), *_created(answer.create, context.tree, refused))
+    wanted = (*_edited(answer.edits, context.tree, refused), *_created(answer.create, context.tree, refused))
+    changes = screening.screen(wanted, context, refused)
     install = tuple(line for line in (_requirement(text, refused) for text in answer.install[:8]) if line)
     variables = {name: value[:500] for name, value in list(answer.variables.items())[:8] if _variable(name, value, refused)}
     python = answer.python.strip() if answer.python.strip() in context.pythons else None
