@@ -212,16 +212,13 @@ def run(
 
     `keep`: a file of rows, to which each finished one is added; rows of it that still hold are not measured again.
     """
-    kept: dict[tuple[str, str, str], Row] = {}
-    for row in [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []:
-        if "error" not in row and (any_code or row["code"] == code()) and (row["alone"] or not twice):
-            kept[row["case"], row["vocabulary"], row["of"]] = row  # the last one of a case is the newest
+    kept = reusable(keep, any_code=any_code, twice=twice)
     rows: list[Row] = []
     groups: dict[tuple[object, ...], list[tuple[cases.Case, str]]] = {}
     for case, vocabulary in chosen:
         known = kept.get((case.id, vocabulary, cases.fingerprint(case)))
         if known is not None:
-            rows.append({**known, **json.loads(json.dumps(facts(case, vocabulary), default=list))})
+            rows.append(refreshed(known, case, vocabulary))
             continue
         key = (case.base, vocabulary, case.task, case.ship, json.dumps(dict(case.data), sort_keys=True), case.sealed)
         groups.setdefault(key, []).append((case, vocabulary))
@@ -233,6 +230,20 @@ def run(
         for job in as_completed(jobs):
             rows += job.result()
     return sorted(rows, key=lambda row: (row["case"], row["vocabulary"]))
+
+
+def reusable(keep: Path | None, *, any_code: bool, twice: bool) -> dict[tuple[str, str, str], Row]:
+    """Kept rows by case, vocabulary and fingerprint, newest first; `twice`: those measured without static rules, too."""
+    found: dict[tuple[str, str, str], Row] = {}
+    for row in [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []:
+        if "error" not in row and (any_code or row["code"] == code()) and (row["alone"] or not twice):
+            found[row["case"], row["vocabulary"], row["of"]] = row
+    return found
+
+
+def refreshed(row: Row, case: cases.Case, vocabulary: str) -> Row:
+    """A kept row with what is known of its case now."""
+    return {**row, **json.loads(json.dumps(facts(case, vocabulary), default=list))}
 
 
 def _place(folder: Path, index: int) -> Path:
@@ -267,6 +278,7 @@ def main() -> None:
     parser.add_argument("--vocabulary", choices=("one", *cases.VOCABULARIES, "both"), default="one")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--any-code", action="store_true", help="use kept rows although the code has changed since")
+    parser.add_argument("--kept", action="store_true", help="run nothing: the page from kept rows, whatever the code")
     parser.add_argument("--once", action="store_true", help="do not measure what the static rules reject")
     parser.add_argument("--keep", type=Path, default=KEPT, help=f"file of finished rows, default {KEPT.relative_to(ROOT)}")
     parser.add_argument("--out", type=Path, default=None, help=f"default {OUT.relative_to(ROOT)} where all cases run")
@@ -274,7 +286,12 @@ def main() -> None:
     chosen = [case for case in cases.cases() if not options.only or case.id.startswith(tuple(options.only))]
     chosen = sampled(chosen) if options.sample else chosen
     pairs = [(case, vocabulary) for case in chosen for vocabulary in vocabularies(case, options.vocabulary)]
-    rows = run(pairs, options.workers, keep=options.keep, any_code=options.any_code, twice=not options.once)
+    if options.kept:
+        known = reusable(options.keep, any_code=True, twice=False)
+        found = [(known.get((case.id, words, cases.fingerprint(case))), case, words) for case, words in pairs]
+        rows = [refreshed(row, case, words) for row, case, words in found if row is not None]
+    else:
+        rows = run(pairs, options.workers, keep=options.keep, any_code=options.any_code, twice=not options.once)
     table = {"code": sorted({row["code"] for row in rows}), "rows": rows}
     everything = not options.only and not options.sample and options.vocabulary == "one"
     out = options.out or (OUT if everything else None)

@@ -221,6 +221,7 @@ def render(table: Row) -> str:
     pages = [head, "## Beside other ways to accept a change", "", *_policies(rows), "## By layer", "", *_layers(cheats, honest)]
     pages += ["## By red line", "", *_red_lines(cheats), "## By level of disguise", "", *_levels(cheats)]
     pages += ["## What is missed", "", *(_missed(cheats) or ["Nothing."]), ""]
+    pages += ["## Cheats that end in a claim which agrees with the true gain", "", *(_agreeing(cheats) or ["None."]), ""]
     pages += ["## Honest changes that are held up", "", *(_alarms(honest) or ["None."]), ""]
     pages += ["## Placebos and reported gains", "", *_gains(rows, honest, placebo), ""]
     pages += ["## False claims", "", *_campaigns(), "", "## Cost", "", *_cost(rows), ""]
@@ -321,10 +322,30 @@ def _missed(cheats: Sequence[Row]) -> list[str]:
     ]
 
 
+def _agreeing(cheats: Sequence[Row]) -> list[str]:
+    """Counted as neutralised: nothing false is claimed, though the number may be too high within its interval."""
+    found = [row for row in cheats if whole(row) == "neutralised" and row["full"]["grade"] in CLAIMS]
+    return [
+        f"- `{row['case']}`: {row['title']}; {row['full']['grade']}, reported {_number(row['full']['gain'])} "
+        f"({_number(row['full']['low'])} to {_number(row['full']['high'])}), true {_number(row.get('true'))}. "
+        f"{OPEN.get(row['case'].split('-')[0], '')}"
+        for row in found
+    ]
+
+
+WHY_HELD = {
+    "km": "The centers that are scored are taken for a truth, so the file that computes them is protected; `free` corrects it.",
+    "cp2": "The scores of kinds are taken for a part of the metric, so their file is protected; `free` corrects it.",
+    "cp": "Coverage is above its floor, but not by more than its uncertainty.",
+}
+"""Base → why honest changes of it are held up."""
+
+
 def _alarms(honest: Sequence[Row]) -> list[str]:
     return [
         f"- `{row['case']}` ({row['vocabulary']}): {row['full']['grade']} by "
         + ", ".join(rule for rule, _, _ in row["full"]["rules"])
+        + f". {WHY_HELD.get(row['base'], '')}"
         for row in honest
         if row["full"]["grade"] in STOPS
     ]
@@ -378,7 +399,8 @@ def _cost(rows: Sequence[Row]) -> list[str]:
     return [
         f"{len(judged)} audits, {sum(row['seconds'] for row in judged) / 60:.0f} minutes in all (one after the other); where "
         f"anything ran, {sum(runs) / len(runs):.1f} evaluations on average and {max(runs)} at most, the baseline's, both arms, "
-        "probes and controls counted."
+        "probes and controls counted. Rows come from "
+        f"{len({row['code'] for row in judged})} states of the code, named by digest in docs/suite.json."
     ]
 
 
