@@ -15,6 +15,7 @@ from autosota.agents.monitor import Bounds, Monitor
 from autosota.coders import open_coder
 from autosota.errors import MachineError, ModelError, UsageError
 from autosota.ports import Brief, Coder, Command, Executor, Outfit, Sandbox, Step
+from autosota.records import Mount
 from autosota.sandboxes import open_executor
 from autosota.sandboxes.local import LocalExecutor
 from autosota.session import Session
@@ -227,6 +228,27 @@ def test_known_failures_are_named_to_the_coder(make: Callable[..., Session]) -> 
 
     written(make(steps))
     assert any("removed-name" in note for note in seen), seen
+
+
+def test_labels_in_mounted_and_in_ignored_folders_are_not_there(make: Callable[..., Session], tmp_path: Path) -> None:
+    data, ignored = tmp_path / "data", tmp_path / "repository" / "logs"
+    for folder in (data, ignored):
+        (folder / "deep").mkdir(parents=True)
+        (folder / "x.csv").write_text("seen 1\n")
+        (folder / "deep" / "y.csv").write_text("secret 0\n")
+        (folder / "y.csv").symlink_to("deep/y.csv")
+        (folder / "more").symlink_to("deep")
+    session = make(shell("cat $(find -L . -name '*.csv')"))
+    labels = ("mounted/deep/y.csv", "logs/deep/y.csv")
+    session.environment = session.environment.model_copy(update={
+        "commands": session.environment.commands.model_copy(update={"labels": labels}),
+        "zones": session.environment.zones.model_copy(update={"ignored": ("logs/",)}),
+        "mounts": (Mount(source=str(data), target="mounted"), Mount(source=str(data), target="again")),
+    })  # fmt: skip
+    written(session)
+    step = json.loads((tmp_path / "run" / "sessions" / "0001" / "steps.jsonl").read_text().splitlines()[0])
+    assert step["output"].count("seen 1") == 3, step
+    assert "secret" not in step["output"]
 
 
 def test_a_coder_that_fails_says_why_and_a_bug_is_not_hidden(make: Callable[..., Session]) -> None:

@@ -86,14 +86,25 @@ class Exports:
             for name in self.environment.zones.ignored
             if _bytes(self.workspace.repository / name) > _COPIED
         ]
-        hidden = {*swap.files, *(self.environment.commands.labels if blind else ())}
-        found = [part for mount in (*self.environment.mounts, *large) for part in _without(mount, hidden)]
+        mounts, labels = (*self.environment.mounts, *large), self.environment.commands.labels if blind else ()
+        hidden = {*swap.files, *labels, *_other_names(labels, mounts, self.workspace.repository)}
+        found = [part for mount in mounts for part in _without(mount, hidden)]
         if len(found) > _MOUNTS:
             raise UsageError(
                 f"{sorted(hidden)[0]} lies among {len(found)} files of mounted data, too many to leave one out",
                 "move the file into a folder of its own",
             )
         return found
+
+    def lay_ignored(self, folder: Path, left_out: Iterable[str]) -> None:
+        """Copy git-ignored data that is small enough into an export, but for some files; the rest is among `mounts`."""
+        left_out = set(left_out)
+        for name in self.environment.zones.ignored:
+            source = self.workspace.repository / name
+            if name.rstrip("/") not in left_out and _bytes(source) <= _COPIED:
+                _copy(source, folder / name)
+        for name in left_out:
+            _remove(folder / name)
 
     def _base(self, blind: bool, swapped: Mapping[str, bytes]) -> Path:
         """The baseline's files on disk: without results of earlier runs, and where `blind` without labels."""
@@ -110,17 +121,12 @@ class Exports:
             draft = folder.with_name(folder.name + ".new")
             shutil.rmtree(draft, ignore_errors=True)
             self.workspace.export(self.environment.commit, draft, leave_out=(*left_out, *laid))
-            for name in self.environment.zones.ignored:
-                source = self.workspace.repository / name
-                if name.rstrip("/") not in left_out and _bytes(source) <= _COPIED:
-                    _copy(source, draft / name)
+            self.lay_ignored(draft, left_out)
             for path, data in laid.items():
                 place = draft / path
                 if place.is_symlink():
                     place.unlink()
                 write_file(draft, Change(path=path, content=data))
-            for name in left_out:
-                _remove(draft / name)
             draft.rename(folder)
         return folder
 
@@ -148,9 +154,32 @@ def _without(mount: Mount, hidden: Iterable[str]) -> Iterator[Mount]:
     if not below:
         yield mount
         return
+    kept_out = [os.path.realpath(os.path.join(mount.source, path[len(target) + 1 :])) for path in below]
     for name in sorted(os.listdir(mount.source)):
+        if _leads_to(os.path.join(mount.source, name), kept_out):
+            continue
         part = mount.model_copy(update={"source": os.path.join(mount.source, name), "target": f"{target}/{name}"})
         yield from _without(part, below)
+
+
+def _other_names(paths: Iterable[str], mounts: Sequence[Mount], repository: Path) -> Iterator[str]:
+    """Where the same files of the host would be seen through mounts, of a folder that is mounted twice too."""
+    for path in paths:
+        real = os.path.realpath(outside(path, mounts, repository))
+        for mount in mounts:
+            root = os.path.realpath(mount.source)
+            if real == root:
+                yield _inside(mount)
+            elif real.startswith(root.rstrip("/") + "/"):
+                yield f"{_inside(mount)}/{os.path.relpath(real, root)}"
+
+
+def _leads_to(link: str, files: Iterable[str]) -> bool:
+    """Is this a link to one of the files, or to a folder above one? Mounted, it would show the file under another name."""
+    if not os.path.islink(link):
+        return False
+    real = os.path.realpath(link)
+    return any(file == real or file.startswith(real.rstrip("/") + "/") for file in files)
 
 
 def _remove(path: Path) -> None:

@@ -19,10 +19,11 @@ from pathlib import Path
 from autosota.agents.fix import Fix
 from autosota.agents.monitor import Advice, Bounds, Event, Monitor
 from autosota.errors import MachineError
+from autosota.exports import Exports
 from autosota.harvest import Harvest, gather
 from autosota.leash import END, Attempt, Leash, Record
 from autosota.ports import Brief, Coder, Executor, Sandbox, Step, Tree
-from autosota.records import Environment, Mount
+from autosota.records import Environment
 from autosota.store import Store, digest
 from autosota.workspace import Workspace
 
@@ -32,7 +33,6 @@ BOUNDS = Bounds(seconds=1800.0, steps=80, silence=600.0, same_step=3, failures=2
 _RESTARTS = 2
 _LOOKING = 10
 """Steps of an attempt in which nothing needs to change: a coder reads before it writes."""
-_COPIED = 64 * 2**20
 
 Guide = Callable[[Advice, Sequence[Step]], str]
 """What to tell a coder that is stuck, where more is known than the monitor's own words; empty: nothing more."""
@@ -119,7 +119,11 @@ class Session:
         with contextlib.ExitStack() as stack:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="session-", dir=self.scratch)))
             place.chmod(0o755)
-            mounts = [*self.environment.mounts, *self._lay_out(parent, place / "tree", {*results, *commands.labels})]
+            exports = Exports(self.workspace, self.environment, place)
+            mounts = exports.mounts(blind=True)
+            hidden = results | set(commands.labels)
+            self.workspace.export(parent, place / "tree", leave_out=tuple(hidden))
+            exports.lay_ignored(place / "tree", hidden)
             (place / "coder").mkdir()
             outfit = stack.enter_context(self.coder.outfit(place / "coder"))
             record.secrets = outfit.secrets
@@ -130,27 +134,10 @@ class Session:
             why = self._guided(brief, sandbox, before, record)
             inside = [mount.target for mount in mounts if not mount.target.startswith("/")]
             harvest = gather(
-                sandbox, before, workspace=self.workspace, base=place / "tree", results=results | set(commands.labels),
-                mounted=inside, secrets=outfit.secrets,
+                sandbox, before, workspace=self.workspace, base=place / "tree", results=hidden, mounted=inside,
+                secrets=outfit.secrets,
             )  # fmt: skip
         return harvest, why
-
-    def _lay_out(self, commit: str, folder: Path, hidden: set[str]) -> list[Mount]:
-        """The commit's files without results and labels; git-ignored data beside them, copied where small, else to be mounted."""
-        self.workspace.export(commit, folder, leave_out=tuple(hidden))
-        large = []
-        for name in self.environment.zones.ignored:
-            source, target = self.workspace.repository / name, name.rstrip("/")
-            if target in hidden or any(path.startswith(target + "/") for path in hidden) or not source.exists():
-                continue
-            if _size(source) > _COPIED:
-                large.append(Mount(source=str(source), target=target))
-            elif source.is_dir():
-                shutil.copytree(source, folder / target, symlinks=True, dirs_exist_ok=True)
-            else:
-                (folder / target).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, folder / target)
-        return large
 
     # ── watching ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -239,9 +226,3 @@ def _broken(content: bytes | None, before: bytes | None) -> str:
         return ""
 
     return problem(content) if content is not None and not (before is not None and problem(before)) else ""
-
-
-def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(file.lstat().st_size for file in path.rglob("*"))
-    return path.lstat().st_size
