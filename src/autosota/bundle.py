@@ -19,6 +19,7 @@ from typing import Any
 from autosota import __version__, signing, store
 from autosota.errors import MachineError, StageError, UsageError
 from autosota.records import Baseline, Case, Environment, Result, Rubric, Task
+from autosota.rows import ZIP_ERRORS
 from autosota.store import Store
 from autosota.workspace import Workspace
 
@@ -95,16 +96,23 @@ def unpack(archive: Path, folder: Path) -> Path:
                 raise UsageError(f"{archive} unpacks to more than 8 GB or 20,000 files", "this is no bundle of autosota's")
             for entry in entries:
                 target = folder / entry.filename
-                if entry.is_dir() or not target.resolve().is_relative_to(folder.resolve()):
-                    raise UsageError(f"{archive} names a path outside it: {entry.filename!r}", "this is no bundle of autosota's")
+                if not _known(entry.filename) or not target.resolve().is_relative_to(folder.resolve()):
+                    raise UsageError(
+                        f"{archive} holds what no bundle does: {entry.filename!r}", "this is no bundle of autosota's"
+                    )
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(opened.read(entry))
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except ZIP_ERRORS as error:
         raise UsageError(f"{archive} is no bundle: {error}", f"give a run directory or the {FILE} of one") from None
     trees = folder / TREES
     if trees.exists() and not (folder / store.HISTORY).exists():
         _history(trees, folder / store.HISTORY)
     return folder
+
+
+def _known(name: str) -> bool:
+    """A name that a bundle of ours may hold; above all no git directory, whose settings could run programs."""
+    return name in (*RECORDS, STATEMENT, ENVELOPE, KEY, TREES, LOCK) or (name.startswith(_made()) and ".." not in name.split("/"))
 
 
 def signed_statement(folder: Path) -> tuple[dict[str, Any] | None, str]:
@@ -120,19 +128,20 @@ def signed_statement(folder: Path) -> tuple[dict[str, Any] | None, str]:
         elif signing.opened(envelope, key) != payload:
             raise UsageError("the statement differs from what was signed", "the bundle was changed after it was made")
         else:
-            words = f"signed with key {key['keyid']}"
+            words = f"signed with key {str(key['keyid'])[:80]}"
     try:
         found = json.loads(payload)
-        if not isinstance(found, dict) or found.get("predicateType") != PREDICATE:
+        if found["predicateType"] != PREDICATE:
             raise ValueError("another predicate")
-    except ValueError as error:
+        differing(found, folder)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{plain} is no statement of autosota's: {error}", "give the bundle as it was written") from None
     return found, words
 
 
 def differing(found: Mapping[str, Any], folder: Path) -> list[str]:
     """Names in a statement whose file is missing or has other content."""
-    entries = [*found.get("subject", ()), *found.get("predicate", {}).get("materials", ())]
+    entries = [*found["subject"], *found["predicate"]["materials"]]
     wrong = []
     for entry in entries:
         name = str(entry["name"])
@@ -177,7 +186,7 @@ def _trees(workspace: Workspace) -> bytes | None:
 def _history(trees: Path, folder: Path) -> None:
     """A bare repository from a git bundle."""
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1",
-                   "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}  # fmt: skip
+                   "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"}  # fmt: skip
     command = ["git", "-c", "core.hooksPath=/dev/null", "clone", "--quiet", "--mirror", "--template=", str(trees), str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     if done.returncode:

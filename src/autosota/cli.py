@@ -173,6 +173,7 @@ def _verify(options: argparse.Namespace) -> int:
             live=live,
             repository=Path(options.repository) if options.repository else None,
             records_only=options.records_only,
+            python=options.python,
         )
     _print(options, _plain(result), views.audited(result, folder))
     return GRADE_CODES[result.grade]
@@ -289,6 +290,7 @@ def _parser() -> _Parser:
     command.add_argument(
         "--records-only", action="store_true", help="check the records, score stored predictions again, run nothing else"
     )
+    command.add_argument("--python", metavar="PATH", help="use this interpreter's environment instead of building one")
     command.add_argument("--out", help="folder for the verification's records")
 
     command = _command(commands, "split", "propose the predict/score separation for a one-command evaluation", _split)

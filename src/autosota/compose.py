@@ -149,7 +149,7 @@ def opened(resolved: Resolved, folder: Path, live: Progress, *, asks: bool = Tru
         closing.callback(engine.close)
         ask = open_ask(resolved, records, live) if asks else None
         fix = Fix(config.state_folder() / "failures.sqlite", ask)
-        make_session = _sessions(settings, ask, executor, records, fix, scratch, live)
+        make_session = _sessions(settings, ask, executor, records, fix, scratch, live) if asks else None
         try:
             yield pipeline.Parts(
                 resolved=resolved, store=records, progress=live, executor=executor, engine=engine,

@@ -14,15 +14,17 @@ from pathlib import Path
 from autosota import audit, bundle, candidates, compose, config, environments, pipeline, report, statistics, store
 from autosota.agents.supervisor import assurance
 from autosota.conclusion import conclude
-from autosota.errors import AutosotaError, StageError, UsageError
+from autosota.errors import AutosotaError, MachineError, StageError, UsageError
 from autosota.progress import Progress
 from autosota.protocol import Protocol
-from autosota.records import Case, Environment, Measurement, Record, Result, Verdict, Violation
+from autosota.records import Case, Environment, Measurement, Recipe, Record, Result, Verdict, Violation
 from autosota.seeds import Seeds
 from autosota.store import Store
 from autosota.workspace import Workspace
 
 FILE = "verification.json"
+_STRANGER = {"sandbox": None, "python": None, "coder": None}
+"""Settings that a bundle from elsewhere does not choose."""
 
 
 class Check(Record):
@@ -42,11 +44,14 @@ class Checks(Record):
 
 
 def verify(
-    run: Path, *, out: Path | None, live: Progress, repository: Path | None = None, records_only: bool = False
-) -> tuple[Result, Path]:
+    run: Path, *, out: Path | None, live: Progress, repository: Path | None = None, records_only: bool = False,
+    python: str | None = None,
+) -> tuple[Result, Path]:  # fmt: skip
     """Check a run directory or a bundle, and unless `records_only` measure baseline and best again on new seeds.
 
-    `repository`: where the repository lies now, if it moved or the bundle came from elsewhere.
+    A bundle may come from anybody: it chooses no sandbox, no interpreter and no folder of this machine, and runs in isolation or
+    not at all. A run directory is taken for the user's own. `repository`: where the repository lies now, if it moved.
+    `python`: this interpreter's environment, where a bundle's cannot be built from its versions.
     """
     folder = out or audit.new_folder("verify")
     source = _source(run, folder)
@@ -56,18 +61,25 @@ def verify(
     patch = source.folder / (claim.patch or store.PATCH)
     if claim.patch is None or not patch.is_file():
         raise UsageError(f"{run} claims no gain: there is nothing to verify", "`autosota report RUN` writes its report again")
-    resolved = config.from_record(source.config())
+    resolved, foreign = config.from_record(source.config()), run.is_file()
+    if foreign:
+        resolved = resolved.model_copy(update={"config": resolved.config.model_copy(update=_STRANGER)})
     live.note(f"verification directory: {folder}")
     with compose.opened(resolved, folder, live, asks=False) as parts:
         compose.write_config(parts.store, resolved)
-        case, workspace = _restored(parts, source, repository)
+        if foreign and not parts.executor.isolated:
+            raise MachineError(
+                "what a bundle holds runs in isolation only, and no sandbox here isolates", "see `autosota doctor`"
+            )
+        case, workspace = _restored(parts, source, repository, foreign)
         try:
             found = list(_records(source, claim, case, workspace, patch))
+            runs = not records_only or case.environment.commands.sealed
+            if runs and not _broken(found) and (foreign or python or not records_only):
+                case, check = _rebuilt(parts, case, python, foreign)
+                found.append(check)
             if not any(check.name == "ledger" and check.holds is False for check in found):
                 found += _rescored(parts, source, case, workspace)
-            if not records_only and not _broken(found):
-                case, check = _rebuilt(parts, case)
-                found.append(check)
             _note(parts, found)
             verified = _verdict(parts, case, workspace, patch, found, claim, records_only)
         finally:
@@ -93,7 +105,7 @@ def _source(run: Path, folder: Path) -> Store:
     return Store(run)
 
 
-def _restored(parts: pipeline.Parts, source: Store, repository: Path | None) -> tuple[Case, Workspace]:
+def _restored(parts: pipeline.Parts, source: Store, repository: Path | None, foreign: bool) -> tuple[Case, Workspace]:
     """The case as the run left it: records and history copied, the repository where it is now."""
     history, own = source.folder / store.HISTORY, parts.store.folder / store.HISTORY
     if not own.exists():
@@ -101,15 +113,21 @@ def _restored(parts: pipeline.Parts, source: Store, repository: Path | None) -> 
             raise UsageError(f"{source.folder} has no history: the trees are not in it", "verify the run directory itself")
         draft = own.with_name(f"{own.name}.draft")
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(history, draft)
+        Workspace(draft, source.folder).close()
+        for name in ("objects", "refs"):  # and no settings, hooks or alternates of the other repository
+            shutil.copytree(history / name, draft / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("alternates"))
+        if (history / "packed-refs").is_file():
+            shutil.copyfile(history / "packed-refs", draft / "packed-refs")
         draft.rename(own)
     if (source.folder / store.WITHHELD).is_file():
-        parts.store.write(store.WITHHELD, (source.folder / store.WITHHELD).read_text(encoding="ascii"))
+        parts.store.write(store.WITHHELD, (source.folder / store.WITHHELD).read_text(encoding="ascii")).chmod(0o600)
     task, environment = source.task(), source.environment()
     if task is None or environment is None:
         raise UsageError(f"{source.folder} is incomplete: its task or environment is missing", "verify the run directory itself")
+    if foreign:
+        environment = environment.model_copy(update={"mounts": ()})
     place = repository or Path(task.repository.path)
-    if not place.is_dir():
+    if not place.is_dir() or (foreign and repository is None):
         place = parts.store.folder / "repository"
         workspace = Workspace(own, place)
         workspace.export(environment.commit, place)
@@ -190,15 +208,13 @@ def _numbers(claim: Result, case: Case, fresh: Sequence[Measurement], commit: st
     after = {line.seed: line.values.get(metric) for line in lines if line.commit == commit}
     if claim.best is None or claim.gain is None:
         return Check(name="numbers", holds=None, detail="the run claims no gain from fresh runs")
-    seeds = [seed for seed in after if seed in before]
-    held = sorted(zip((before[seed] for seed in seeds), (after[seed] for seed in seeds), strict=True), key=str)
+    held = sorted(((before[seed], after[seed]) for seed in after if seed in before), key=str)
     said = sorted(zip(claim.baseline.values, claim.best.values, strict=False), key=str)
-    if not set(said) <= set(held) or len(said) > len(held):
+    if not said or said != held:
         return Check(name="numbers", holds=False, detail=f"the result's {metric} values are not the ledger's")
     gains = [case.rubric.primary.gain(a, b) for a, b in said]
     mean = statistics.mean(gains)
-    visible = claim.gain_visible or claim.gain
-    near = abs(mean - visible.absolute) <= 1e-9 * max(1.0, abs(mean)) or claim.gain_visible is not None
+    near = abs(mean - claim.gain.absolute) <= 1e-9 * max(1.0, abs(mean))
     return Check(name="numbers", holds=near, detail=f"gain {mean:+.4g} over {len(said)} pairs, from the ledger's values")
 
 
@@ -241,10 +257,14 @@ def _rescored(parts: pipeline.Parts, source: Store, case: Case, workspace: Works
 # ── everything again ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rebuilt(parts: pipeline.Parts, case: Case) -> tuple[Case, Check]:
-    """The case in an environment built anew from the recorded versions, in a cache of its own."""
+def _rebuilt(parts: pipeline.Parts, case: Case, given: str | None, foreign: bool) -> tuple[Case, Check]:
+    """The case in an environment built anew from the recorded versions, in a cache of its own, or in the one that is given."""
     recipe = case.environment.recipe
     cache = parts.store.folder / "environment"
+    if given:
+        made = environments.build(Path("."), {}, executor=parts.executor, cache=cache, python=given)
+        detail = "the interpreter that was given, not the recorded versions"
+        return _in(parts, case, made), Check(name="environment", holds=None, detail=detail)
     if parts.resolved.config.python:
         found = Path(recipe.python).exists()
         if not found:
@@ -257,16 +277,22 @@ def _rebuilt(parts: pipeline.Parts, case: Case) -> tuple[Case, Check]:
             Path("."), {}, executor=parts.executor, cache=cache, python=python, extra=lines, variables=recipe.variables
         )
     except StageError as error:
-        if not Path(recipe.python).exists():
+        if foreign or not Path(recipe.python).exists():
+            error.hint = "give an interpreter that has the packages of environment.lock with --python"
             raise
         return case, Check(name="environment", holds=None, detail=f"the run's own; it cannot be built anew: {error.message}")
     versions = {package.name: package.version for package in made.packages}
     differ = [package.name for package in recipe.packages if versions.get(package.name) != package.version]
     detail = f"built anew: {len(versions)} packages" + (f"; differing: {', '.join(differ)}" if differ else ", the same versions")
-    made = made.model_copy(update={"variables": recipe.variables})
+    return _in(parts, case, made), Check(name="environment", holds=not differ, detail=detail)
+
+
+def _in(parts: pipeline.Parts, case: Case, recipe: Recipe) -> Case:
+    """The case in another environment, with the variables of its own."""
+    made = recipe.model_copy(update={"variables": case.environment.recipe.variables})
     environment: Environment = case.environment.model_copy(update={"recipe": made})
     parts.store.save(environment)
-    return replace(case, environment=environment), Check(name="environment", holds=not differ, detail=detail)
+    return replace(case, environment=environment)
 
 
 def _version(prefix: str) -> str | None:

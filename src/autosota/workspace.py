@@ -243,6 +243,7 @@ class Workspace:
         return {
             "PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", "GIT_DIR": str(self.folder), "LC_ALL": "C",
             "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0", "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none",
             "GIT_OPTIONAL_LOCKS": "0",
         }  # fmt: skip
 

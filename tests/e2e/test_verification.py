@@ -96,7 +96,7 @@ def test_the_bundle_is_enough(autosota: CommandLine) -> None:
     moved = Path(task["repository"]["path"])
     moved.rename(moved.with_name("moved"))
     try:
-        result = verify(autosota, "given.zip", "--records-only").finished()
+        result = verify(autosota, "given.zip", "--records-only", "--python", sys.executable).finished()
     finally:
         moved.with_name("moved").rename(moved)
     assert result["grade"] == "CONFIRMED"
@@ -171,8 +171,9 @@ def test_what_is_no_bundle(autosota: CommandLine, content: bytes) -> None:
     verify(autosota, "other.zip").failed(2, "no bundle")
 
 
-def test_a_bundle_that_climbs_out(autosota: CommandLine) -> None:
+@pytest.mark.parametrize("name", ["../outside.txt", "items/../../outside.txt", "history.git/config"])
+def test_a_bundle_that_climbs_out_or_brings_settings(autosota: CommandLine, name: str) -> None:
     with zipfile.ZipFile(autosota.folder / "evil.zip", "w") as archive:
-        archive.writestr("../outside.txt", "x")
-    verify(autosota, "evil.zip").failed(2, "outside")
+        archive.writestr(name, "x")
+    verify(autosota, "evil.zip").failed(2, "holds what no bundle does")
     assert not (autosota.folder / "outside.txt").exists()
