@@ -23,6 +23,7 @@ from autosota.evaluation import Attempt, Evaluation
 from autosota.exports import Swap
 from autosota.progress import Progress
 from autosota.records import Change, Commands, Environment, Record, Rubric
+from autosota.rows import ZIP_ERRORS
 from autosota.seeds import Seeds
 from autosota.separation import Cut, Inseparable
 from autosota.taskfile import FILE_NAME
@@ -178,9 +179,14 @@ def _data_files(trial: _Trial, read: frozenset[str]) -> list[str]:
     found = [
         path
         for path in {*read, *(name for name in trial.environment.zones.ignored if not name.endswith("/"))}
-        if PurePosixPath(path).suffix.lower() in syntax.DATA | {".json"} and len(_content(trial, path)) <= _LARGEST
+        if PurePosixPath(path).suffix.lower() in syntax.DATA | {".json"} and _size(trial, path) <= _LARGEST
     ]  # fmt: skip
     return sorted(found, key=lambda path: (not re.search(r"test|label|truth|gold|eval|answer", path, re.IGNORECASE), path))
+
+
+def _size(trial: _Trial, name: str) -> int:
+    path = trial.workspace.repository / name
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _content(trial: _Trial, name: str) -> bytes:
@@ -247,7 +253,7 @@ def _arrays(content: bytes) -> Iterator[tuple[str, bytes]]:
     try:
         with numpy.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, KeyError):
+    except (*ZIP_ERRORS, KeyError):
         return
     names = list(arrays)
     for index in _order(names):
