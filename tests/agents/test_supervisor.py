@@ -21,6 +21,7 @@ from autosota.records import (
     Knob,
     Measurement,
     MetricSpec,
+    Patch,
     Recipe,
     Rubric,
     Space,
@@ -28,6 +29,7 @@ from autosota.records import (
     Violation,
     Zones,
 )
+from autosota.redlines import RedLine
 
 BASE, CANDIDATE = "base", "candidate"
 Values = Callable[[str, int], Mapping[str, float] | None]
@@ -422,3 +424,20 @@ def test_claims_on_rows_kept_from_search_pay_for_no_selection() -> None:
     fresh, _ = confirm(values, of=kept, searched=True, tries=40, items=items)
     assert fresh.grade == "CONFIRMED" and "selected-on-test" not in fresh.labels
     assert confirm(values, of=chosen, searched=True, tries=40, items=items)[0].grade == "UNCONFIRMED"
+
+
+def test_a_rule_speaks_once_about_a_line_and_keeps_its_hardest_word() -> None:
+    def said(line: int | None, action: str, evidence: str) -> Violation:
+        return Violation(red_line="R5", rule="x", action=action, file="a.py", line=line, evidence=evidence)  # type: ignore[arg-type]
+
+    class Line(RedLine):
+        id = "R5"
+        checks = (
+            lambda difference: [said(1, "review", "first"), said(None, "note", "whole file")],
+            lambda difference: [said(1, "review", "again"), said(2, "review", "doubt"), said(2, "reject", "sure")],
+            lambda difference: [said(None, "note", "whole file, too")],
+        )
+
+    verdict = Supervisor([Line()]).screen_patch(Patch(parent=BASE, commit=CANDIDATE, base=BASE, changes=()), case())
+    assert verdict.status == "rejected"
+    assert [violation.evidence for violation in verdict.violations] == ["first", "whole file", "sure", "whole file, too"]

@@ -22,6 +22,7 @@ from autosota.redlines.difference import Difference
 
 Submit = Callable[[Sequence[tuple[str, int]]], Sequence[Measurement]]
 """Measures (commit, seed) pairs for confirmation, in parallel if it likes, and answers in the same order."""
+_SEVERITY = ("note", "disclose", "review", "reject")
 MINUTES, HOUR = 600.0, 3600.0
 
 
@@ -46,9 +47,12 @@ class Supervisor:
         return Verdict.of(tuple(v for line in self.red_lines for v in line.idea(idea, case)))
 
     def screen_patch(self, patch: Patch, case: Case) -> Verdict:
-        """The whole difference to the baseline, whoever made it. Static: runs nothing."""
+        """The whole difference to the baseline, whoever made it. Static: runs nothing.
+
+        Of several violations of one rule on one line the most severe is kept, the first of equals.
+        """
         difference = Difference(patch, case)
-        return Verdict.of(tuple(v for line in self.red_lines for v in line.inspect(difference)))
+        return Verdict.of(_distinct(v for line in self.red_lines for v in line.inspect(difference)))
 
     def judge(self, candidate: Sequence[Measurement], baseline: Sequence[Measurement], case: Case) -> Verdict:
         """Measurements of a candidate beside the baseline's on the same seeds, in any order."""
@@ -117,6 +121,16 @@ class Supervisor:
         short = "" if in_time or confirmed else "time-ended"
         few = "long-evaluation" if looks == statistics.LOOKS[:1] else short
         return grading.grade(arms, confirmed and over_seeds(arms.gains(spec))[0] > 0.0, few=few)
+
+
+def _distinct(violations: Iterable[Violation]) -> tuple[Violation, ...]:
+    found: dict[object, Violation] = {}
+    for number, violation in enumerate(violations):
+        place = (violation.red_line, violation.rule, violation.file, violation.line)
+        key: object = place if violation.line is not None else number
+        if key not in found or _SEVERITY.index(violation.action) > _SEVERITY.index(found[key].action):
+            found[key] = violation
+    return tuple(found.values())
 
 
 def looks_for(case: Case) -> tuple[int, ...]:
