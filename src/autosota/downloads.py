@@ -142,6 +142,25 @@ class Downloads:
         except OSError as error:
             raise MachineError(f"cannot write to {self._folder}: {error}", "free some space: `autosota clean`") from None
 
+    def page(self, url: str, *, most: int, seconds: float) -> str | Refused:
+        """The text of a web page, which is not kept. Never raises for what the other side does."""
+        begun, content = time.monotonic(), b""
+        try:
+            with self._request("GET", url, {"Accept": "text/html"}) as answer:
+                if answer.status != 200:
+                    return Refused(url, f"the server answered {answer.status} {answer.reason}")
+                if not answer.getheader("Content-Type", "").startswith(("text/", "application/xhtml")):
+                    return Refused(url, "it is no page")
+                while block := _read(answer):
+                    content += block
+                    if len(content) > most or time.monotonic() - begun > seconds:
+                        return Refused(url, f"more than {most / 1e6:.0f} MB or {seconds:.0f} s")
+        except socket.gaierror as error:
+            return Refused(url, f"the host cannot be found, is there a network? ({error.strerror})")
+        except (_Final, _Broken, OSError, http.client.HTTPException, ValueError) as error:
+            return Refused(url, str(error) or type(error).__name__)
+        return content.decode("utf-8", errors="replace")
+
     # ── the store ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _place(self, url: str, ending: str) -> Path:

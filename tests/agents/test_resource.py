@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import os
 import subprocess
 import tarfile
+import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autosota import archives, assets, repositories
+from autosota.agents import linked
 from autosota.agents.resource import Resource, candidates
 from autosota.errors import UsageError
+from autosota.paper import download
 from autosota.records import Link, Paper, Section, Task
 
 FILES = {
@@ -288,6 +293,131 @@ def test_the_front_matter_comes_first_and_copies_are_merged() -> None:
     found = chosen(paper)
     assert [url.lower().rstrip("/") for url in found[:1]] == ["https://github.com/lab/foo"]
     assert sum("foo" in url.lower() for url in found) == 1 and not any("cited" in url for url in found)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://github.com/Lab/Foo",
+        "http://github.com/lab/foo/",
+        "https://www.github.com/lab/foo.git",
+        "git@github.com:lab/foo.git",
+        "ssh://git@github.com/lab/foo",
+        "https://github.com/lab/foo.git/tree/main/src",
+        "https://github.com/lab/foo/blob/main/a.py#L3",
+        "https://github.com/lab/foo/wiki/Home",
+        "https://raw.githubusercontent.com/lab/foo/main/a.py",
+        "https://github.com/lab/foo?tab=readme",
+    ],
+)
+def test_every_way_to_write_an_address_is_one_repository(address: str) -> None:
+    assert chosen(paper_with((address, "body"), ("https://github.com/lab/foo", "front"))) == ["https://github.com/lab/foo"]
+    assert [url.lower() for url in chosen(paper_with((address, "front")))] == ["https://github.com/lab/foo"]
+
+
+def test_of_forks_the_one_in_the_front_matter_is_taken_and_the_others_are_said() -> None:
+    paper = paper_with(
+        ("https://github.com/somebody/foo", "footnote"),
+        ("https://github.com/lab/foo", "front"),
+        ("https://anonymous.4open.science/r/foo", "front"),
+        ("http://[", "front"),
+        text="Our code is available at https://github.com/somebody/foo and was tested.",
+    )
+    found, dropped = candidates(paper, None)
+    assert [candidate.url for candidate in found] == ["https://github.com/lab/foo"]
+    others = [line for line in dropped if "of the same name as https://github.com/lab/foo, which is in the front" in line]
+    assert len(others) == 2
+
+
+def test_equal_repositories_of_one_name_are_not_decided() -> None:
+    assert len(chosen(paper_with(("https://github.com/a/foo", "front"), ("https://github.com/b/foo", "front")))) == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "pdf"),
+    [
+        ("https://openreview.net/forum?id=aB-3&noteId=x", "https://openreview.net/pdf?id=aB-3"),
+        ("https://arxiv.org/abs/2301.01234v2", "https://arxiv.org/pdf/2301.01234v2"),
+        ("https://arxiv.org/abs/cs/0112017", "https://arxiv.org/pdf/cs/0112017"),
+        ("https://www.arxiv.org/pdf/2301.01234.pdf", "https://arxiv.org/pdf/2301.01234"),
+        ("https://aclanthology.org/2023.acl-long.1/", "https://aclanthology.org/2023.acl-long.1.pdf"),
+        ("https://huggingface.co/papers/2301.01234", "https://arxiv.org/pdf/2301.01234"),
+        ("https://openreview.net/forum", "https://openreview.net/forum"),
+        ("https://example.org/abs/2301.01234", "https://example.org/abs/2301.01234"),
+        ("http://[", "http://["),
+    ],
+)
+def test_a_page_about_a_paper_leads_to_its_pdf(page: str, pdf: str) -> None:
+    assert download.direct(page) == pdf
+
+
+# ── project pages ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def site() -> Iterator[tuple[str, dict[str, str]]]:
+    """A web server and what it serves, by path."""
+    served: dict[str, str] = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = served.get(self.path)
+            if text is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_address[1]}", served
+        running.shutdown()
+        thread.join()
+
+
+def named(tmp_path: Path, page: str, *, local: bool = True) -> UsageError:
+    """What a paper that links to a project page ends with, where the repository cannot be cloned."""
+    (tmp_path / "paper.md").write_text(f"# FOO tells wines apart\n\n[Project page]({page})\n\n## Abstract\n\nWe do.\n")
+    with pytest.raises(UsageError) as failure:
+        Resource(local=local).run(str(tmp_path / "paper.md"), None, folder=tmp_path / "run", task_folder=None)
+    return failure.value
+
+
+def test_the_repository_is_taken_from_the_project_page(tmp_path: Path, site: tuple[str, dict[str, str]]) -> None:
+    address, served = site
+    served["/foo"] = (
+        '<html><a href="https://github.com/nerfies/nerfies.github.io">template</a><a href="/lab/other.git">x</a>'
+        f"<p><a class='b' href='{address}/lab/foo.git'><i class=x></i>Code</a> <a href={address}/someone/else.git>this</a>"
+        "<a href='file:///etc/a/b.git'>Code</a><a href='http://['>Code</a>"
+    )
+    error = named(tmp_path, f"{address}/foo")
+    assert f"{address}/lab/foo.git: cannot be cloned" in error.message and "else" not in error.message
+
+
+def test_a_page_that_cannot_be_read_is_no_failure_of_its_own(tmp_path: Path, site: tuple[str, dict[str, str]]) -> None:
+    address, served = site
+    served["/large"] = "<a href='https://github.com/lab/foo'>Code</a>" + "x" * (linked.MOST_BYTES + 1)
+    for page, words in ((f"{address}/gone", "404"), (f"{address}/large", "more than 2 MB"), ("http://127.0.0.1:9/", "refused")):
+        error = named(tmp_path, page)
+        assert "names no repository" in error.message and f"project page {page} was not read" in error.message
+        assert words in error.message
+
+
+def test_a_page_on_this_machine_is_not_asked_for(tmp_path: Path, site: tuple[str, dict[str, str]]) -> None:
+    address, served = site
+    served["/foo"] = "<a href='https://github.com/lab/foo'>Code</a>"
+    assert "private network" in named(tmp_path, f"{address}/foo", local=False).message
+
+
+def test_a_hostile_page_is_read_at_once() -> None:
+    text = ("<a " + "href=" * 700 + "<") * 500 + "<a href='https://github.com/lab/foo/tree/main'>Code</a>" + "<a " * 10_000
+    assert list(linked._repositories(text, lambda url: url if "lab" in url else None)) == ["https://github.com/lab/foo/tree/main"]
 
 
 def test_templates_libraries_and_data_are_dropped_with_the_reason() -> None:

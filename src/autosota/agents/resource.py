@@ -1,7 +1,8 @@
 """AgentResource (paper section 3.2): paper and repository to a task.
 
 The repository is the one given, else the one that the paper names: in its front matter, then footnotes and clickable links, then
-anywhere in the text. Templates, libraries and data sets are dropped with a reason, copies of an address merged.
+anywhere in the text; where these do not tell, on the project pages it links to. Templates, libraries and data sets are dropped
+with a reason, copies of an address and forks merged.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from autosota import assets, paper, repositories
+from autosota.agents import linked
+from autosota.downloads import Downloads
 from autosota.errors import UsageError
 from autosota.metrics.vocabulary import normalize
 from autosota.paper import kinds
@@ -20,6 +23,7 @@ from autosota.records import Link, Paper, Repository, Task
 
 _ORDER = {"front": 0, "footnote": 1, "annotation": 1, "body": 2, "references": 3}
 _HOSTS = {"github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "gitee.com", "huggingface.co", "anonymous.4open.science"}
+_PAGES = re.compile(r"([\w-]+)\.github\.io", re.IGNORECASE)
 _NOT_OWNERS = frozenset(
     ("features", "topics", "about", "orgs", "sponsors", "marketplace", "collections", "blog", "docs", "papers")
 )
@@ -57,7 +61,10 @@ class Candidate:
 
 
 class Resource:
-    """Finds and gets the paper and its repository."""
+    """Finds and gets the paper and its repository. `local`: project pages may lie on this machine and in private networks."""
+
+    def __init__(self, *, local: bool = False) -> None:
+        self._local = local
 
     def run(self, paper_source: str | None, repository: str | None, *, folder: Path, task_folder: Path | None) -> Task:
         """The task. Downloads and unpacked archives go below `folder`; relative paths also count from `task_folder`.
@@ -94,10 +101,13 @@ class Resource:
     def _named(self, read: Paper, home: Path | None, folder: Path, notes: list[str]) -> Repository:
         """The repository the paper names. Raises UsageError where it names none that can be had."""
         found, dropped = candidates(read, home)
+        if not _settled(found):
+            told, pages = linked.follow(read, Downloads(folder / "pages", local=self._local, stall=10.0), _remote, notes)
+            found, dropped = candidates(told, home) if pages else (found, dropped)
         notes += dropped[:10]
         failures = []
         likely = [candidate for candidate in found if candidate.score >= SURE]
-        close = [candidate for candidate in found if likely and candidate.score > likely[0].score - 1.0]
+        close = _close(found)
         if len(close) > 1 or (found and not likely):
             named = ", ".join(f"{candidate.url} ({candidate.reason})" for candidate in (close or found)[:4])
             raise UsageError(f"which repository is {read.title!r}'s own cannot be told: {named}", "give it as second argument")
@@ -115,7 +125,8 @@ class Resource:
             raise UsageError(
                 "; ".join(failures), "give the repository as second argument: a directory, an archive or a git address"
             )
-        why = f" ({'; '.join(dropped[:3])})" if dropped else ""
+        told_pages = [note for note in notes if note.startswith("project page ")]
+        why = f" ({'; '.join((*told_pages, *dropped[:3]))})" if told_pages or dropped else ""
         raise UsageError(
             f"{read.title!r} names no repository of its own{why}",
             "give it as second argument: a directory, an archive or a git address",
@@ -143,9 +154,42 @@ def candidates(read: Paper, home: Path | None) -> tuple[list[Candidate], list[st
         if known is None or candidate.score > known.score:
             best[_identity(url)] = candidate
     ordered = sorted(best.values(), key=lambda candidate: -candidate.score)
-    likely = [candidate for candidate in ordered if candidate.score > 0]
+    likely = _merged([candidate for candidate in ordered if candidate.score > 0], dropped)
     dropped += [f"{candidate.url}: only cited" for candidate in ordered if candidate.score <= 0]
     return likely, list(dict.fromkeys(dropped))
+
+
+def _close(found: list[Candidate]) -> list[Candidate]:
+    """Those that nothing tells from the best one."""
+    likely = [candidate for candidate in found if candidate.score >= SURE]
+    return [candidate for candidate in found if likely and candidate.score > likely[0].score - 1.0]
+
+
+def _settled(found: list[Candidate]) -> bool:
+    """Is one repository meant, by its own address rather than that of a page which may or may not be named after it?"""
+    close = _close(found)
+    return len(close) == 1 and not _PAGES.fullmatch(urlsplit(close[0].link.url).hostname or "")
+
+
+def _merged(ordered: list[Candidate], dropped: list[str]) -> list[Candidate]:
+    """Without forks and copies: of repositories of one name, the one at the most telling place. Equal ones are all kept."""
+
+    def rank(candidate: Candidate) -> tuple[int, bool, float]:
+        return _ORDER[candidate.link.where], "anonymous" in urlsplit(candidate.url).netloc, -candidate.score
+
+    kept = []
+    for candidate in ordered:
+        same = [other for other in ordered if re.match(r"[a-z+]+://", other.url) and _name(other.url) == _name(candidate.url)]
+        best = min(same, key=rank, default=candidate)
+        if rank(best) < rank(candidate) and re.match(r"[a-z+]+://", candidate.url):
+            dropped.append(f"{candidate.url}: of the same name as {best.url}, which is {best.reason.partition(',')[0]}")
+        else:
+            kept.append(candidate)
+    return kept
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.rstrip("/").rpartition("/")[2].removesuffix(".git").lower()
 
 
 def _rated(url: str, link: Link, read: Paper, sentences: str) -> Candidate:
@@ -203,16 +247,25 @@ def _remote(url: str) -> str | None:
     match = re.match(r"(?:ssh://)?git@([\w.-]+)[:/](.+)", url)
     if match:
         url = f"https://{match[1]}/{match[2]}"
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower().removeprefix("www.")
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower().removeprefix("www."), parts.port
+    except ValueError:
+        return None
     segments = [segment for segment in parts.path.split("/") if segment]
-    pages = re.fullmatch(r"([\w-]+)\.github\.io", host)
+    if host == "raw.githubusercontent.com":
+        host = "github.com"
+    pages = _PAGES.fullmatch(host)
     if pages and segments:
         return f"https://github.com/{pages[1]}/{segments[0]}"
-    known = host in _HOSTS or host.startswith(("gitlab.", "git.")) or parts.path.endswith(".git")
-    if not known or parts.scheme not in {"http", "https", "git"} or len(segments) < 2 or segments[0] in _NOT_OWNERS:
+    known = host in _HOSTS or host.startswith(("gitlab.", "git."))
+    if not (known or parts.path.endswith(".git")) or parts.scheme not in {"http", "https", "git"} or len(segments) < 2:
         return None
-    return repositories.clone_url(f"https://{host}{parts.path}".removesuffix(".git"))
+    if segments[0] in _NOT_OWNERS:
+        return None
+    if not known:
+        return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
+    return repositories.clone_url(f"https://{host}{parts.path}").removesuffix(".git")
 
 
 def _identity(url: str) -> str:

@@ -26,7 +26,7 @@ def read(source: str, *, cache: Path) -> Paper:
     if re.match(r"https?://", source) or (arxiv and not path.exists()):
         from autosota.paper import download
 
-        path = download.fetch(f"https://arxiv.org/pdf/{arxiv[1]}" if arxiv else source, cache)
+        path = download.fetch(f"https://arxiv.org/pdf/{arxiv[1]}" if arxiv else download.direct(source), cache)
     content = _content(path, source)
     kind = _kind(path, content, source)
     digest = hashlib.sha256(content).hexdigest()

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
 from autosota.errors import UsageError
 
 LARGEST = 64 * 2**20
 SECONDS = 60.0
 _HINT = "download the paper yourself and give its path"
+
+
+def direct(url: str) -> str:
+    """The paper's PDF, where a well-known place shows a page about it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    host, path = (parts.hostname or "").lower().removeprefix("www."), parts.path.rstrip("/")
+    if host == "openreview.net" and path in ("/forum", "/pdf"):
+        name = parse_qs(parts.query).get("id", [""])[0]
+        return f"https://openreview.net/pdf?id={quote(name)}" if name else url
+    if host.removeprefix("export.") == "arxiv.org" and (match := re.fullmatch(r"/(?:abs|html|pdf)/(.+?)(?:\.pdf)?", path)):
+        return f"https://arxiv.org/pdf/{match[1]}"
+    if host == "huggingface.co" and (match := re.fullmatch(r"/papers/(\d{4}\.\d{4,5})", path)):
+        return f"https://arxiv.org/pdf/{match[1]}"
+    if host == "aclanthology.org" and (match := re.fullmatch(r"/([\w.-]+\d)", path)):
+        return f"https://aclanthology.org/{match[1]}.pdf"
+    return url
 
 
 def fetch(url: str, cache: Path) -> Path:
