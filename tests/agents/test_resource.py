@@ -398,6 +398,7 @@ def test_the_repository_is_taken_from_the_project_page(tmp_path: Path, site: tup
     )
     error = named(tmp_path, f"{address}/foo")
     assert f"{address}/lab/foo.git: cannot be cloned" in error.message and "else" not in error.message
+    assert f"project page {address}/foo links to {address}/lab/foo.git" in error.message
 
 
 def test_a_page_that_cannot_be_read_is_no_failure_of_its_own(tmp_path: Path, site: tuple[str, dict[str, str]]) -> None:

@@ -121,11 +121,12 @@ class Resource:
             others = [other.url for other in found if other is not candidate]
             notes += [f"also named in the paper: {', '.join(others[:5])}"] if others else []
             return obtained
+        told_pages = [note for note in notes if note.startswith("project page ")]
         if failures:
             raise UsageError(
-                "; ".join(failures), "give the repository as second argument: a directory, an archive or a git address"
+                "; ".join((*failures, *told_pages)),
+                "give the repository as second argument: a directory, an archive or a git address",
             )
-        told_pages = [note for note in notes if note.startswith("project page ")]
         why = f" ({'; '.join((*told_pages, *dropped[:3]))})" if told_pages or dropped else ""
         raise UsageError(
             f"{read.title!r} names no repository of its own{why}",
