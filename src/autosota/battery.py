@@ -44,13 +44,14 @@ def calibrate(evaluation: Evaluation, spec: MetricSpec, seed: int, *, mean: floa
     commands = evaluation.environment.commands
     if not commands.sealed:
         return (f"{UNDONE}one command predicts and scores",)
-    _, attempt = evaluation.observe(evaluation.environment.commit, seed, "probe", Swap("scorer"))
-    if attempt.failure is not None:
-        return (f"{UNDONE}{attempt.failure}",)
+    run, files = evaluation.observe(evaluation.environment.commit, seed, "probe", Swap("scorer"))
+    if run.failure is not None:
+        return (f"{UNDONE}{run.failure}",)
+    outputs = {name: files[name] for name in commands.outputs if name in files}
+    if len(outputs) < len(commands.outputs):
+        return (f"{UNDONE}the outputs are too large",)
     labels = evaluation.vault.labels(evaluation.fresh())
-    tried = [
-        _tried(evaluation, spec, seed, name, outputs) for name, outputs in dummies(attempt.outputs, labels, seed).items()
-    ]  # fmt: skip
+    tried = [_tried(evaluation, spec, seed, name, dummy) for name, dummy in dummies(outputs, labels, seed).items()]
     if not tried:
         return (f"{UNDONE}the outputs have no rows that can be told apart",)
     return tuple(_notes(tried, spec, mean, noise))

@@ -118,28 +118,66 @@ class Evaluation:
         laid = self.fresh(swap) if purpose in _CLAIMS else swap
         return self._record(commit, seed, purpose, swap, self.attempt(commit, seed, swap=laid, parts=parts, hopeless=hopeless))
 
-    def observe(self, commit: str, seed: int, purpose: Purpose, swap: Swap) -> tuple[Measurement, Attempt]:
-        """Run once, append to the ledger, and hand back what the run wrote: for controls and probes, on a claim's rows."""
+    def observe(self, commit: str, seed: int, purpose: Purpose, swap: Swap) -> tuple[Measurement, Mapping[str, bytes]]:
+        """Run once, append to the ledger, and hand back the files that the run left: for controls and probes, on a claim's rows.
+
+        What is finished is not run again; the files of probes are kept for that, and numbers always come with their own
+        run's files. Files of controls are not kept. Raises StageError where it was interrupted.
+        """
         with self._turns.setdefault((commit, seed, purpose, swap.name), threading.Lock()):
             if self._store is None:
                 raise TypeError("observe needs a store")
+            finished, kept = self._finished(commit, seed, purpose, swap.name)
+            if finished is not None and kept is not None:
+                return finished, kept
             parts = _PARTS.get("confirm", ("whole",)) if self.environment.commands.withhold else ("whole",)
             laid = replace(swap, files={**self.fresh().files, **swap.files})
             attempt = self.attempt(commit, seed, swap=laid, parts=parts)
-            finished = self._store.finished(commit, seed, purpose, swap.name)
-            return finished or self._record(commit, seed, purpose, swap, attempt), attempt
+            measurement, files = self._made(commit, seed, purpose, swap, attempt), self._files(attempt)
+            if finished is not None:
+                return measurement, files  # the ledger's numbers belong to files that are lost
+            if purpose == "probe":
+                self._store.keep_probed(measurement, files)
+            return self._store.append_measurement(measurement), files
+
+    def seen(self, commit: str, seed: int, purpose: Purpose, arm: str) -> bool:
+        """Would `observe` find it in the ledger, and take no time?"""
+        return self._finished(commit, seed, purpose, arm)[1] is not None
+
+    def _finished(self, commit: str, seed: int, purpose: Purpose, arm: str) -> tuple[Measurement | None, dict[str, bytes] | None]:
+        """What the ledger holds, and the files of that run; no files where it must run (again)."""
+        finished = self._store.finished(commit, seed, purpose, arm) if self._store is not None else None
+        if self._store is None or finished is None:
+            return None, None
+        return finished, self._store.probed(finished) if purpose == "probe" else {}
+
+    def _files(self, attempt: Attempt) -> dict[str, bytes]:
+        """Files of a run within a bound: declared ones first, the small before the large; metrics aside."""
+        commands = self.environment.commands
+        items = {commands.items: attempt.items} if commands.items and attempt.items is not None else {}
+        found, left = dict[str, bytes](), _CROSSING
+        for name, content in (*attempt.outputs.items(), *items.items(), *sorted(attempt.written.items(), key=_size)):
+            if name != commands.metrics and name not in found and len(content) <= left:
+                found[name] = content
+                left -= len(content)
+        return found
 
     def _record(self, commit: str, seed: int, purpose: Purpose, swap: Swap, attempt: Attempt) -> Measurement:
         if self._store is None:
             raise TypeError("measurements need a store")
-        execution = attempt.execution
-        if execution.ended == "stopped":
-            raise StageError("an evaluation was interrupted", "run the same command again to go on")
+        measurement = self._made(commit, seed, purpose, swap, attempt)
         if attempt.items is not None and purpose == "confirm":
             self._items_file(commit, seed, swap.name).write_bytes(attempt.items)
         if purpose == "confirm":
             self._store.keep_predictions(commit, seed, swap.name, attempt.outputs)
-        measurement = Measurement(
+        return self._store.append_measurement(measurement)
+
+    def _made(self, commit: str, seed: int, purpose: Purpose, swap: Swap, attempt: Attempt) -> Measurement:
+        """An attempt as the ledger's record of it. Raises StageError where it was interrupted."""
+        execution = attempt.execution
+        if execution.ended == "stopped":
+            raise StageError("an evaluation was interrupted", "run the same command again to go on")
+        return Measurement(
             commit=commit, seed=seed, purpose=purpose, arm=swap.name, protocol=self.protocol,
             values=attempt.values if attempt.failure is None else {},
             seconds=round(execution.seconds, 4), cpu_seconds=round(execution.cpu_seconds, 4),
@@ -147,7 +185,6 @@ class Evaluation:
             failure=attempt.failure, notes=attempt.notes, progress=self._progress(execution.stdout),
             tail=tail(execution) if attempt.failure else "", also=attempt.also,
         )  # fmt: skip
-        return self._store.append_measurement(measurement)
 
     def items(self, commit: str, seed: int, arm: str = "") -> dict[str, float] | None:
         """Scores per item of a finished confirmation run, larger is better; None where there are none, or unusable ones."""
@@ -365,6 +402,10 @@ class Evaluation:
         elif failure is not None:
             failure = ended(execution) or failure
         return Attempt(execution=execution, values=values, failure=failure, notes=tuple(notes), file=file)
+
+
+def _size(file: tuple[str, bytes]) -> int:
+    return len(file[1])
 
 
 def _kept(sandbox: Sandbox, swap: Swap) -> dict[str, bytes]:

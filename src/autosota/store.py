@@ -7,10 +7,13 @@ full disk, is cut before the next append; a broken chain is an error that names 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import threading
 import tomllib
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,6 +51,7 @@ CONFIG, IDEAS, MEASUREMENTS, EXPERIMENTS = "run.toml", "06-ideas.jsonl", "measur
 PROTOCOL, PATCH, NOTES, USAGE, SECRET = "protocol.toml", "best.patch", "notes.md", "usage.jsonl", "secret"
 ATTEMPTS, ITEMS, PREDICTIONS, WITHHELD = "attempts.jsonl", "items", "predictions", "withheld.key"
 HISTORY, VAULT, OPTIMIZED, RESOURCES, PROMPTS = "history.git", "vault", "optimized", "resources", "prompts"
+PROBED = "probed"
 _KEPT = 64 * 2**20
 FIRST = "0" * 64
 """What the first ledger line holds as the hash of the line before."""
@@ -142,6 +146,24 @@ class Store:
         folder = self.folder / PREDICTIONS / _run_name(line.commit, line.seed, line.arm)
         files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+    def keep_probed(self, line: Measurement, files: Mapping[str, bytes]) -> None:
+        """Keep the files that a probe's run left behind, before its line is appended: a finished probe is not run again."""
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr("names", json.dumps(list(files)))
+            for number, content in enumerate(files.values()):
+                archive.writestr(str(number), content)
+        self.keep(PROBED, Change(path=_probed_name(line), content=stream.getvalue()))
+
+    def probed(self, line: Measurement) -> dict[str, bytes] | None:
+        """The files of a probe's run; None where they were not kept or cannot be read."""
+        try:
+            with zipfile.ZipFile(self.folder / PROBED / _probed_name(line)) as archive:
+                names = json.loads(archive.read("names"))
+                return {name: archive.read(str(number)) for number, name in enumerate(names)}
+        except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError):
+            return None
 
     def _load(self, kind: type[R]) -> R | None:
         path = self.folder / FILES[kind]
@@ -333,6 +355,11 @@ class Store:
 
 def _run_name(commit: str, seed: int, arm: str) -> str:
     return "-".join(filter(None, (commit[:16], str(seed), arm)))
+
+
+def _probed_name(line: Measurement) -> str:
+    # A digest, for arms are named after files and columns, and those may be named anything.
+    return digest(json.dumps([line.commit, line.seed, line.purpose, line.arm])) + ".zip"
 
 
 def digest(text: str) -> str:

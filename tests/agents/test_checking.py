@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,16 @@ from autosota import sandboxes
 from autosota.agents import controls, probes
 from autosota.agents.allowance import Allowance
 from autosota.agents.checking import graded
+from autosota.agents.confirming import Confirming
 from autosota.agents.controls import Found
 from autosota.agents.grading import Confirmation, gain_of
+from autosota.agents.supervisor import Supervisor
 from autosota.engines.local import LocalEngine
-from autosota.evaluation import Evaluation
+from autosota.evaluation import VISIBLE, Evaluation
 from autosota.ports import Limits
 from autosota.progress import Progress
 from autosota.records import Baseline, Case, Change, Check, Criterion, Rubric, Violation, Zones
-from autosota.store import Store
+from autosota.store import PROBED, Store
 from autosota.workspace import Workspace
 from tests import kit
 
@@ -92,17 +95,23 @@ class Bench:
         environment = kit.environment(base, evaluate="python main.py {seed}", access=access)
         environment = environment.model_copy(update={"zones": Zones(protected=("main.py",), reached=tuple(files))})
         rubric = Rubric(metrics=(kit.ACCURACY,), tree=Criterion(id="1", requirements="r", weight=1))
-        self.evaluation = Evaluation(
-            workspace=self.workspace, executor=sandboxes.open_executor("local", folder / "scratch"), environment=environment,
-            metrics=rubric.metrics, limits=Limits(seconds=60), scratch=folder / "exports", store=Store(folder / "run"),
-        )  # fmt: skip
+        self.folder, self.engine = folder, LocalEngine(1)
         baseline = Baseline(
             measurements=(), mean={}, noise={}, seconds=0.1, cpu_seconds=0.1, reproduced="unknown", deterministic=False
         )
         tree = self.workspace.tree(base)
         self.case = Case(rubric=rubric, environment=environment, baseline=baseline, analysis=None, tree=tree)
-        self.engine = LocalEngine(1)
-        self.allowance = Allowance(self.evaluation, self.engine, Progress())
+        self.resume(in_time=True)
+
+    def resume(self, *, in_time: bool) -> Store:
+        """As a new process goes on with the run."""
+        store, executor = Store(self.folder / "run"), sandboxes.open_executor("local", self.folder / "scratch")
+        self.evaluation = Evaluation(
+            workspace=self.workspace, executor=executor, environment=self.case.environment, metrics=self.case.rubric.metrics,
+            limits=Limits(seconds=60), scratch=self.folder / "exports", store=store,
+        )  # fmt: skip
+        self.allowance = Allowance(self.evaluation, self.engine, Progress(), fits=lambda runs: in_time)
+        return store
 
     def candidate(self, **files: str) -> str:
         changes = [Change(path=path.replace("__", "."), content=text.encode()) for path, text in files.items()]
@@ -157,6 +166,40 @@ def test_use_of_test_labels_is_convicted_whatever_it_looks_like(cheat: str, make
     assert checks["P1"].outcome == "found"
     assert [(v.red_line, v.rule, v.action) for v in bench.found.violations] == [("R5", "probe-test-labels", "reject")]
     assert "P6" not in checks, "convicted is convicted: no more runs"
+
+
+def test_finished_probes_are_never_run_again_and_need_no_time(make: Callable[..., Bench]) -> None:
+    bench = make(TABLE)
+    path, old, new = CHEATS["threshold"]
+    cheat = bench.candidate(model__py=TABLE[path].replace(old, new))
+    checks, lines = bench.probed(cheat), bench.resume(in_time=False).measurements()
+    assert bench.probed(cheat) == checks and checks["P1"].outcome == "found"
+    assert bench.allowance.used == sum(check.runs for check in checks.values()) > 0
+    assert bench.resume(in_time=False).measurements() == lines
+
+    for file in (bench.folder / "run" / PROBED).iterdir():
+        file.write_bytes(b"torn")
+    assert "the time is used up" in bench.probed(cheat)["P1"].text
+    store = bench.resume(in_time=True)
+    assert bench.probed(cheat)["P1"] == checks["P1"], "runs whose files are lost are made anew"
+    assert store.measurements() == lines
+
+
+def test_the_visible_gain_is_told_after_the_deadline_where_its_runs_are_made(make: Callable[..., Bench]) -> None:
+    bench = make(TABLE)
+    commit = bench.candidate(options__json='{"epochs": 4, "bias": 0.01}')
+    confirmation, base = bench.confirmation(commit), bench.case.environment
+    case = replace(bench.case, environment=base.model_copy(update={"sealed": {"data/second.csv": "/x"}}))
+    for seed in (5, 6):
+        for arm in (base.commit, commit):
+            confirming = Confirming(
+                case, Supervisor(), bench.evaluation, bench.resume(in_time=False), bench.engine, Progress(), deadline=0.0
+            )
+            assert confirming._visible(confirmation, commit, 1) is None
+            bench.evaluation.measure(arm, seed, "confirm", swap=VISIBLE)
+    gain = replace(confirming, store=bench.resume(in_time=False))._visible(confirmation, commit, 1)
+    assert gain is not None and confirmation.gain is not None
+    assert gain.absolute == pytest.approx(confirmation.gain.absolute)
 
 
 def test_answers_by_place_do_not_survive_another_order(make: Callable[..., Bench]) -> None:

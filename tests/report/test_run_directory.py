@@ -25,7 +25,7 @@ def test_every_file_of_a_run_is_documented_and_no_other(tmp_path: Path) -> None:
     }
     known |= set(store.FILES.values()) | {audit.ACCEPTED, bundle.FILE}
     known |= {path.name for path in report.write(example_run.write(tmp_path))}
-    folders = {"items", "history.git", "vault", "optimized", "resources", "prompts", "predictions"}
+    folders = {"items", "history.git", "vault", "optimized", "resources", "prompts", "predictions", "probed"}
     expected = {name + "/" if name in folders else name for name in known}
     assert documented() == expected | ELSEWHERE
 

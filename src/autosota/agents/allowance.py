@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from autosota.evaluation import Attempt, Evaluation
+from autosota.evaluation import Evaluation
 from autosota.exports import Swap
 from autosota.ports import Engine
 from autosota.progress import Progress
@@ -36,7 +36,7 @@ class Allowance:
     progress: Progress
     left: int = MOST
     fits: Callable[[int], bool] = lambda runs: True
-    """Is there time for so many more evaluations?"""
+    """Is there time for so many more evaluations? Not asked about runs that the ledger holds."""
     used: int = 0
     _known: dict[tuple[str, int, str, str], Seen] = field(default_factory=dict)
 
@@ -46,7 +46,7 @@ class Allowance:
         if key not in self._known:
             if self.left <= 0:
                 raise Spent("the runs for controls and probes are used up")
-            if not self.fits(1):
+            if not self.evaluation.seen(commit, seed, purpose, arm) and not self.fits(1):
                 raise Spent("the time is used up")
             self.left -= 1
             self.used += 1
@@ -54,15 +54,12 @@ class Allowance:
         return self._known[key]
 
     def _measured(self, commit: str, seed: int, purpose: Purpose, swap: Swap) -> Seen:
-        found: list[tuple[Measurement, Attempt]] = []
+        found: list[Seen] = []
 
         def job() -> tuple[Measurement, ...]:
-            found.append(self.evaluation.observe(commit, seed, purpose, swap))
-            return (found[0][0],)
+            found.append(Seen(*self.evaluation.observe(commit, seed, purpose, swap)))
+            return (found[0].measurement,)
 
-        measurement = self.engine.submit(job).result()[0]
+        self.engine.submit(job).result()
         self.progress.evaluated()
-        attempt, commands = found[0][1], self.evaluation.environment.commands
-        items = {commands.items: attempt.items} if commands.items and attempt.items is not None else {}
-        files = {**attempt.written, **items, **attempt.outputs}
-        return Seen(measurement, {name: content for name, content in files.items() if name != commands.metrics})
+        return found[0]
