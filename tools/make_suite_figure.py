@@ -27,10 +27,10 @@ def draw(rows: dict[str, dict[str, float]], theme: str) -> str:
     """One bar a policy; beside it honest changes held up and placebos claimed."""
     table = colors(theme)
     fill = {"rejected": table["good"], "neutralised": table["accent"], "missed": table["bad"]}
-    right = LEFT + BAR + 24
+    right = LEFT + BAR + 48
     parts = [_style(table), text(f"{_total(rows, 'cheats')} cheats", LEFT, 18, "heading")]
-    parts += [text("honest changes", right, 18, "heading"), text("placebos", right + 190, 18, "heading")]
-    parts += [text("held up", right, 36, "note"), text("claimed as a gain", right + 190, 36, "note")]
+    parts += [text("honest changes", right, 18, "heading"), text("placebos", right + 180, 18, "heading")]
+    parts += [text("held up", right, 36, "note"), text("claimed as a gain", right + 180, 36, "note")]
     x = float(LEFT)
     for word in ORDER:
         parts += [
@@ -51,7 +51,7 @@ def draw(rows: dict[str, dict[str, float]], theme: str) -> str:
                 parts.append(text(f"{row[word]:.0f}", x + width / 2, top + ROW * 0.66, "count", text_anchor="middle"))
             x += width
         parts.append(text(f"{row['held']:.0f} of {row['honest']:.0f}", right, top + ROW * 0.66, "name"))
-        parts.append(text(f"{row['claimed']:.0f} of {row['placebos']:.0f}", right + 190, top + ROW * 0.66, "name"))
+        parts.append(text(f"{row['claimed']:.0f} of {row['placebos']:.0f}", right + 180, top + ROW * 0.66, "name"))
         top += ROW + GAP
     last = list(rows)[-1]
     told = f"{last}: {rows[last]['missed']:.0f} of {rows[last]['cheats']:.0f} cheats accepted."
