@@ -84,6 +84,8 @@ FROM_HERE = "--from-here goes on from what was measured; the result then carries
 
 def run(flags: dict[str, Any], *, out: Path | None, live: Progress, until: str = "run") -> Outcome:
     """Run or resume. `until`: "run" or "replicate". Raises AutosotaError; whatever finished is in the run directory."""
+    if out is not None:
+        flags = config.remembered(flags, Store(out).config())
     resolved = config.resolve(flags)
     folder = out or _default_folder(resolved, until)
     live.note(f"run directory: {folder}")

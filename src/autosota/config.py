@@ -139,6 +139,18 @@ def _resolved(flags: dict[str, Any], path: Path | None, task_file: TaskFile) -> 
     )  # fmt: skip
 
 
+def remembered(flags: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """The flags, completed by those that a run was started with where neither PAPER, REPO nor a task file is given: `--out RUN`
+    alone goes on with a run."""
+    if not table or any(flags.get(name) for name in ("paper", "repository", "task")):
+        return flags
+    settings, sources = table.get("settings", {}), table.get("sources", {})
+    started = {name: value for name, value in settings.items() if sources.get(name) == "flag"}
+    if "task" in settings and "repository" not in started:
+        started["task"] = settings["task"]
+    return {**flags, **{name: value for name, value in started.items() if flags.get(name) in (None, (), [])}}
+
+
 def from_record(table: dict[str, Any]) -> Resolved:
     """The configuration that a run.toml holds."""
     return Resolved(

@@ -37,7 +37,7 @@ def suggest(store: Store, text: str) -> tuple[Idea, Verdict, str]:
         store.write(f"{INBOX}/{idea.id}.json", line.model_dump_json() + "\n")
         return idea, verdict, "the run is under way and takes it in before its next experiment"
     store.append_idea(idea, verdict)
-    return idea, verdict, "in the library; `autosota run` with more --trials on this run goes on with it"
+    return idea, verdict, f"in the library; `autosota run --out {store.folder} --trials N` with a larger N goes on with it"
 
 
 def understood(text: str, case: Case, analysis: Analysis, library: list[Idea]) -> Idea:

@@ -66,6 +66,7 @@ LABELS = {
     "gain-from-data": "Without the data and stored files that the change brings along, the gain is gone.",
     "gain-from-evaluation": "Without what the change does to code that loads data or measures, the gain is gone.",
     "dummy-beats-baseline": "An answer that knows nothing scores better than the baseline, so the metric may mean little.",
+    "records-only": "The records were checked and stored predictions scored again; nothing was measured anew.",
     "few-pairs": "Fewer fresh pairs were run than a confirmation needs.",
 }
 """Label → what a reader must know. `compute-x2.0` and its like are explained by `label`."""
