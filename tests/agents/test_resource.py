@@ -16,7 +16,7 @@ import pytest
 
 from autosota import archives, assets, repositories
 from autosota.agents import linked
-from autosota.agents.resource import Resource, candidates
+from autosota.agents.resource import SURE, Resource, candidates
 from autosota.errors import UsageError
 from autosota.paper import download
 from autosota.records import Link, Paper, Section, Task
@@ -399,6 +399,24 @@ def test_the_repository_is_taken_from_the_project_page(tmp_path: Path, site: tup
     error = named(tmp_path, f"{address}/foo")
     assert f"{address}/lab/foo.git: cannot be cloned" in error.message and "else" not in error.message
     assert f"project page {address}/foo links to {address}/lab/foo.git" in error.message
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "sure"),
+    [
+        ("front", "", True),
+        ("footnote", "1 Project page: https://rivals.github.io/bar", True),
+        ("footnote", "", False),
+        ("annotation", "", False),
+    ],
+)
+def test_the_page_of_another_work_does_not_decide(where: str, text: str, sure: bool) -> None:
+    page = Link(url="https://rivals.github.io/bar", where=where, text=text)  # type: ignore[arg-type]
+    paper = paper_with().model_copy(update={"links": (page,)})
+    assert linked.pages(paper) == [page]
+    told = paper.model_copy(update={"links": (linked._as_named("https://github.com/rivals/code-of-bar", page),)})
+    (candidate,) = candidates(told, None)[0]
+    assert (candidate.score >= SURE) is sure
 
 
 def test_a_page_that_cannot_be_read_is_no_failure_of_its_own(tmp_path: Path, site: tuple[str, dict[str, str]]) -> None:

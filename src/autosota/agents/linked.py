@@ -60,12 +60,18 @@ def follow(
             notes.append(f"project page {link.url} was not read: {answer.reason}")
             continue
         named = list(_repositories(answer, repository))
-        for url in named:
-            more.append(Link(url=url, where=link.where, page=link.page, text=f"code: linked from the project page {link.url}"))
+        more += [_as_named(url, link) for url in named]
         notes.append(f"project page {link.url} links to {', '.join(named[:5]) or 'no repository'}")
         told |= {link.url} if named else set()
     kept = tuple(link for link in read.links if link.url not in told)
     return read.model_copy(update={"links": (*more, *kept)}), frozenset(told)
+
+
+def _as_named(url: str, page: Link) -> Link:
+    """A page in a footnote or behind a word of the text may be another work's: its repository is not called the code then."""
+    own = page.where == "front" or _CALLED.search(page.text)
+    words = f"{'code: ' if own else ''}linked from the page {page.url}"
+    return Link(url=url, where=page.where, page=page.page, text=words)
 
 
 def _repositories(text: str, repository: Callable[[str], str | None]) -> Iterator[str]:
