@@ -131,11 +131,19 @@ def test_answers_learned_by_heart_are_worth_nothing_on_sealed_rows(autosota: Com
 
 
 @pytest.mark.parametrize(
-    ("sealed", "words"), [("gone", "no folder"), ("repository/data", "lies in the repository"), ("odd", "replaces nothing")]
+    ("sealed", "words"),
+    [
+        ("gone", "no folder"),
+        ("repository/data", "lies in the repository"),
+        ("odd", "replaces nothing"),
+        ("shared/new", "candidates see at shared"),
+    ],
 )
 def test_a_sealed_folder_must_replace_something_out_of_sight(sealed: str, words: str, tmp_path: Path) -> None:
     repository = task(tmp_path, f'sealed = "../{sealed}"')
     kit.write(tmp_path / "odd", {"data/other.csv": "x"})
+    kit.write(tmp_path / "shared", {"new/data/labels.csv": "x"})
+    (repository / "autosota.toml").open("a").write("\n[mounts]\nshared = '../shared'\n")
     workspace = Workspace(tmp_path / "history.git", repository)
     with pytest.raises(UsageError, match=words):
         preparation.sealed(config.resolve({"task": str(repository / "autosota.toml")}), workspace, workspace.snapshot())

@@ -83,11 +83,15 @@ def sealed(resolved: Resolved, workspace: Workspace, commit: str) -> dict[str, s
     if given is None:
         return {}
     folder = Path(resolved.config.task).parent if resolved.config.task else Path.cwd()
-    root, hint = (folder / given).resolve(), "sealed = a folder outside the repository with files at their paths in it"
+    root = (folder / given).resolve()
+    hint = "sealed = a folder outside the repository and [mounts], with files at their paths in it"
     if not root.is_dir():
         raise UsageError(f"[evaluation] sealed: there is no folder {root}", hint)
     if root.is_relative_to(workspace.repository.resolve()):
         raise UsageError(f"[evaluation] sealed: {root} lies in the repository, where candidates see it", hint)
+    seen = next((mount for mount in mounts(resolved) if root.is_relative_to(Path(mount.source).resolve())), None)
+    if seen is not None:
+        raise UsageError(f"[evaluation] sealed: {root} lies in {seen.source}, which candidates see at {seen.target}", hint)
     files = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
     tree, missing = workspace.tree(commit), []
     for name in files:
