@@ -1,7 +1,8 @@
 """The only way out of an agent's sandbox: to the providers it is configured for, with keys that it never sees.
 
-Requests to `/<provider>/…` go to that provider's address; where a header holds the placeholder, the real key takes its place.
-Hosts that an agent must reach by itself (a login of its own) are passed through by name, port 443 only. All else is refused.
+Requests to `/<provider>/…` go to that provider's address; in the headers that keys are sent in the real key takes the
+placeholder's place, and it is masked wherever an answer holds it. Hosts that an agent must reach by itself (a login of its own)
+are passed through by name, port 443 only, as TLS for that same name. All else is refused.
 """
 
 from __future__ import annotations
@@ -20,15 +21,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from autosota.coders import hello
+
 PLACEHOLDER = "key-kept-outside-the-sandbox"
 MOST_REQUESTS = 600
 """Of one session: what a command that finds the gateway could spend is bounded, too."""
+TLS_PORT = 443
 _AT_ONCE = 64
 """Connections; more are closed at once."""
 _BODY = 64 * 2**20
 _SECONDS = 600.0
 _HOP = frozenset(("connection", "keep-alive", "proxy-connection", "transfer-encoding", "te", "trailer", "upgrade", "host",
                   "content-length", "proxy-authorization"))  # fmt: skip
+_KEYED = frozenset(("authorization", "x-api-key", "x-goog-api-key", "api-key"))
+"""Headers that keys are sent in. A server may send others back, such as what a browser asks before a request."""
+_LEAST_KEY = 8
+"""Characters; shorter ones are words of their own ("none")."""
+_HELLO_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,11 @@ class Gateway(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A request that is none ends its connection, without a word on our side."""
+
+    def refuse(self, what: str) -> None:
+        """Note what was not allowed."""
+        self.refused.append(what[:200])
+        del self.refused[20:]
 
     def take(self) -> bool:
         """May one more request be made?"""
@@ -130,29 +144,36 @@ class _Handler(BaseHTTPRequestHandler):
         link = kind(place.hostname or "", place.port, timeout=_SECONDS)
         try:
             headers = {
-                key: value.replace(PLACEHOLDER, upstream.key) for key, value in self.headers.items() if key.lower() not in _HOP
+                key: value.replace(PLACEHOLDER, upstream.key) if key.lower() in _KEYED else value
+                for key, value in self.headers.items()
+                if key.lower() not in _HOP and key.lower() != "accept-encoding"
             }
             link.request(self.command, f"{place.path.rstrip('/')}/{rest}", body or None, headers)
-            self._answer(link.getresponse())
+            self._answer(link.getresponse(), Mask(upstream.key))
         except (OSError, http.client.HTTPException) as error:
             self._say(502, f"the provider cannot be reached: {type(error).__name__}")
         finally:
             link.close()
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = _forward
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _forward
 
-    def _answer(self, response: http.client.HTTPResponse) -> None:
-        self.send_response_only(response.status, response.reason)
+    def do_OPTIONS(self) -> None:
+        """No agent asks this; what answers it tells back what it was sent."""
+        self._refuse(self.path)
+
+    def _answer(self, response: http.client.HTTPResponse, mask: Mask) -> None:
+        self.send_response_only(response.status, mask.text(response.reason))
         for key, value in response.getheaders():
             if key.lower() not in _HOP:
-                self.send_header(key, value)
+                self.send_header(mask.text(key), mask.text(value))
         length = response.getheader("Content-Length")
         self.send_header(*(("Content-Length", length) if length else ("Connection", "close")))
         self.close_connection = not length
         self.end_headers()
         while piece := response.read1(1 << 16):
-            self.wfile.write(piece)
+            self.wfile.write(mask.feed(piece))
             self.wfile.flush()
+        self.wfile.write(mask.rest)
 
     def _body(self) -> bytes | None:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
@@ -170,23 +191,32 @@ class _Handler(BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         """A host that is passed through, by name."""
         host, _, port = self.path.rpartition(":")
-        if host not in self.server.hosts or port != "443" or not self.server.take():
+        if host not in self.server.hosts or port != str(TLS_PORT) or not self.server.take():
             self._refuse(self.path)
             return
         try:
-            other = socket.create_connection((host, 443), timeout=30)
+            other = socket.create_connection((host, TLS_PORT), timeout=30)
         except OSError as error:
             self._say(502, f"{host} cannot be reached: {error}")
             return
-        self.send_response_only(200, "Connection established")
-        self.end_headers()
-        self.close_connection = True
         with other:
+            self.send_response_only(200, "Connection established")
+            self.end_headers()
+            self.close_connection = True
+            self.connection.settimeout(_HELLO_SECONDS)
+            sent = hello.read(self.rfile.read)
+            if hello.name(sent) != host.lower():
+                self.server.refuse(f"{self.path}: TLS for {hello.name(sent) or 'no name'}")
+                return
+            self.connection.setblocking(False)
+            sent += self.rfile.peek(1)  # type: ignore[attr-defined]
+            self.connection.settimeout(_SECONDS)
+            other.settimeout(_SECONDS)
+            other.sendall(sent)
             _pass_on(self.connection, other)
 
     def _refuse(self, what: str) -> None:
-        self.server.refused.append(what[:200])
-        del self.server.refused[20:]
+        self.server.refuse(what)
         self._say(403, "not a provider of this coder")
 
     def _say(self, code: int, words: str) -> None:
@@ -197,6 +227,29 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(text)
+
+
+class Mask:
+    """Covers a key in what a provider answers, as it streams, and changes no length."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key if len(key) >= _LEAST_KEY else ""
+        self.rest = b""
+        """The end of what was fed, which may be the beginning of a key."""
+
+    def text(self, text: str) -> str:
+        """For headers."""
+        return text.replace(self._key, "*" * len(self._key)) if self._key else text
+
+    def feed(self, piece: bytes) -> bytes:
+        """What can be passed on by now."""
+        key = self._key.encode()
+        if not key:
+            return piece
+        found = (self.rest + piece).replace(key, b"*" * len(key))
+        held = next((size for size in range(min(len(key) - 1, len(found)), 0, -1) if found.endswith(key[:size])), 0)
+        self.rest = found[len(found) - held :]
+        return found[: len(found) - held]
 
 
 def _pass_on(one: socket.socket, other: socket.socket) -> None:
