@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autosota import crossing, derived, items, metrics, rows, slices, tracing, withholding
+from autosota import crossing, derived, items, leavings, metrics, rows, slices, tracing, withholding
 from autosota.commands import HOPELESS, Hopeless, Watch, ended, seeded_line, tail
 from autosota.errors import StageError
 from autosota.exports import AS_IS, Exports, Swap
@@ -26,8 +26,6 @@ from autosota.vault import Vault
 from autosota.withholding import Part
 from autosota.workspace import Workspace, write_file
 
-_CROSSING = 256 * 2**20
-_SMALL, _MOST_WRITTEN = 16 * 2**20, 50
 _PARTS: dict[Purpose, tuple[Part, ...]] = {
     "noise": ("visible", "whole"), "search": ("visible",), "confirm": ("withheld", "visible"), "control": ("withheld",),
     "verify": ("withheld", "visible"),
@@ -152,15 +150,11 @@ class Evaluation:
         return finished, self._store.probed(finished) if purpose == "probe" else {}
 
     def _files(self, attempt: Attempt) -> dict[str, bytes]:
-        """Files of a run within a bound: declared ones first, the small before the large; metrics aside."""
+        """The files of a run that probes may look at, within bounds."""
         commands = self.environment.commands
         items = {commands.items: attempt.items} if commands.items and attempt.items is not None else {}
-        found, left = dict[str, bytes](), _CROSSING
-        for name, content in (*attempt.outputs.items(), *items.items(), *sorted(attempt.written.items(), key=_size)):
-            if name != commands.metrics and name not in found and len(content) <= left:
-                found[name] = content
-                left -= len(content)
-        return found
+        found = leavings.bounded({**attempt.outputs, **items}, attempt.written)
+        return {name: content for name, content in found.items() if name != commands.metrics}
 
     def _record(self, commit: str, seed: int, purpose: Purpose, swap: Swap, attempt: Attempt) -> Measurement:
         if self._store is None:
@@ -233,8 +227,8 @@ class Evaluation:
             execution = self._run(sandbox, commands.evaluate or "true", seed, variables, self._watch(hopeless))
             file = sandbox.read(commands.metrics) if commands.metrics else None
             scores = sandbox.read(commands.items) if commands.items else None
-            read, kept = tracing.opened(log, sandbox.root), _kept(sandbox, swap)
-            written = _written(sandbox) if trace or swap.written else {}
+            read, kept = tracing.opened(log, sandbox.root), leavings.of(sandbox, swap.keep)
+            written = leavings.written(sandbox) if trace or swap.written else {}
         return replace(self._judge(execution, file), read=read, items=scores, kept=kept, written=written)
 
     # ── predict and score ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -253,7 +247,7 @@ class Evaluation:
             line = (commands.predict or "").replace("{outputs}", outputs.target)
             predicted = self._run(sandbox, line, seed, variables, self._watch(hopeless, metrics_too=False))
             outputs_made, missing = self._cross(sandbox, made)
-            read, kept = tracing.opened(log, sandbox.root), _kept(sandbox, swap)
+            read, kept = tracing.opened(log, sandbox.root), leavings.of(sandbox, swap.keep)
         if missing or HOPELESS in predicted.notes:
             why = ended(predicted) or f"predict delivered no {', '.join(missing)}"
             return Attempt(execution=predicted, values={}, failure=why, read=read, kept=kept)
@@ -333,9 +327,9 @@ class Evaluation:
         """The declared outputs, and nothing else, read by the host; and the names of those that are missing."""
         found: dict[str, bytes] = {}
         for name in self.environment.commands.outputs:
-            content = _plain_file(made, name)
+            content = leavings.plain_file(made, name)
             if content is None:
-                content = sandbox.read(name, _CROSSING)
+                content = sandbox.read(name, leavings.LARGEST)
             if content is not None:
                 found[name] = content
         return found, [name for name in self.environment.commands.outputs if name not in found]
@@ -404,16 +398,6 @@ class Evaluation:
         return Attempt(execution=execution, values=values, failure=failure, notes=tuple(notes), file=file)
 
 
-def _size(file: tuple[str, bytes]) -> int:
-    return len(file[1])
-
-
-def _kept(sandbox: Sandbox, swap: Swap) -> dict[str, bytes]:
-    """What the swap asked to hand back, as far as it is there."""
-    found = {name: sandbox.read(name, _CROSSING) for name in swap.keep}
-    return {name: content for name, content in found.items() if content is not None}
-
-
 def _laid_over(tree: Tree, files: Mapping[str, bytes], folder: Path) -> Tree:
     """The tree with some files in place of its own, written below `folder` where it has no overlay yet."""
     if not files:
@@ -424,27 +408,8 @@ def _laid_over(tree: Tree, files: Mapping[str, bytes], folder: Path) -> Tree:
     return replace(tree, overlay=overlay, read_only=tuple(path for path in tree.read_only if path not in files))
 
 
-def _written(sandbox: Sandbox) -> dict[str, bytes]:
-    """Small files with rows that the command made or changed."""
-    names = [name for name in sandbox.changed() if rows.supported(name) and not name.endswith((".npy", ".npz"))]
-    found = {name: sandbox.read(name, _SMALL) for name in names[:_MOST_WRITTEN]}
-    return {name: content for name, content in found.items() if content is not None}
-
-
 def _lay(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files of the host for the scorer to read."""
     folder.mkdir()
     for name, content in files.items():
         write_file(folder, Change(path=name, content=content))
-
-
-def _plain_file(folder: Path, name: str) -> bytes | None:
-    """A regular file below a folder that untrusted code wrote: no link is followed, size bounded."""
-    path = folder
-    for part in Path(name).parts:
-        path = path / part
-        if path.is_symlink() or part == "..":
-            return None
-    if not path.is_file() or path.stat().st_size > _CROSSING:
-        return None
-    return path.read_bytes()
