@@ -1,6 +1,7 @@
 """What asking a model costs besides the model: tokens, prefix, time, memory. A stand-in on loopback answers at once.
 
     python -m benchmarks models
+    python -m benchmarks.models RUN     # the leap questions of one finished run alone
 
 Tokens are counted as four bytes each. The run is the demo with 60 evaluations and every agent that asks; the stand-in's replies
 are empty but valid where they can be, so that what is measured is the questions.
@@ -19,6 +20,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from autosota.records import Case
+from autosota.store import Store
 from benchmarks.figure import Figure
 from tests.model_server import ModelServer, Seen, serving
 
@@ -102,7 +105,50 @@ def prompts() -> list[Figure]:
             else []
         )
         experiments = len((out / "07-experiments.jsonl").read_text().splitlines())
-    return figures(lines, experiments)
+        return [*figures(lines, experiments), *leaps(out)]
+
+
+def leaps(run: Path) -> list[Figure]:
+    """Twenty leap questions on a finished run, three experiments between them, rendered by the product and asked of nobody.
+
+    The history is the run's own experiments, over again where there are fewer than sixty; the state is the best one's.
+    """
+    from autosota.agents.inventor import Inventor
+    from autosota.agents.scheduler import best_of
+    from autosota.ask import EVERY, Ask
+    from autosota.models import open_model
+    from autosota.workspace import Workspace
+
+    store = Store(run)
+    task, rubric, environment, ideas, done = (
+        store.task(),
+        store.rubric(),
+        store.environment(),
+        [idea for idea, _ in store.ideas()],
+        store.experiments(),
+    )
+    if task is None or rubric is None or environment is None or not done:
+        return []
+    workspace = Workspace(run / "history.git", Path(task.repository.path))
+    tree = workspace.tree(environment.commit)
+    case = Case(
+        rubric=rubric, environment=environment, baseline=store.baseline(), analysis=store.analysis(), tree=tree, paper=task.paper
+    )
+    again = [done[number % len(done)].model_copy(update={"number": number + 1}) for number in range(ITERATIONS)]
+    with serving(ModelServer(reply=empty)) as server, tempfile.TemporaryDirectory() as name:
+        ask = Ask({EVERY: open_model(f"{server.url}#small@0/0")}, Store(Path(name)))
+        inventor = Inventor(ask, coder=True, notes=str, references=lambda case: ())
+        for count in range(3, ITERATIONS + 1, 3):
+            best = best_of(again[:count], rubric.primary.direction == "max")
+            state = workspace.tree(best.commit) if best is not None and best.commit else tree
+            inventor.leap(case, again[:count], ideas, state, sorted({*tree, *state}))
+        lines = [json.loads(line) for line in (Path(name) / "usage.jsonl").read_text().splitlines()]
+    share = 100 * sum(line["shared_bytes"] for line in lines[1:]) / sum(line["prompt_bytes"] for line in lines[1:])
+    sizes = [line["prompt_bytes"] for line in lines]
+    return [
+        Figure("leap question: bytes shared with the one before", share, "%", 85, larger=True,
+               compared=f"{len(lines)} questions of {min(sizes)} to {max(sizes)} bytes"),
+    ]  # fmt: skip
 
 
 def figures(lines: list[dict[str, Any]], experiments: int) -> list[Figure]:
@@ -160,3 +206,8 @@ def _seconds(command: list[str]) -> float:
     began = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    for found in leaps(Path(sys.argv[1])):
+        print(found.row())

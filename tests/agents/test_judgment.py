@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
 import pytest
 
-from autosota.agents import diagnosis, inventing, quoting, steering
+from autosota.agents import diagnosis, inventing, quoting, showing, steering
 from autosota.agents.diagnosis import Diagnosis
 from autosota.agents.fix import Fix
 from autosota.agents.heading import headline
@@ -18,7 +19,21 @@ from autosota.errors import UsageError
 from autosota.failures import Memory
 from autosota.models import open_model
 from autosota.ports import Execution
-from autosota.records import Analysis, Case, Change, Criterion, Knob, Paper, Patch, Rubric, Section, Site, Space, Violation
+from autosota.records import (
+    Analysis,
+    Case,
+    Change,
+    Criterion,
+    Experiment,
+    Knob,
+    Paper,
+    Patch,
+    Rubric,
+    Section,
+    Site,
+    Space,
+    Violation,
+)
 from autosota.redlines.difference import Difference
 from autosota.skills import Context
 from autosota.store import Store
@@ -94,6 +109,24 @@ def test_a_quote_counts_only_where_it_stands() -> None:
     line = quoting.in_file("depth = 3  # of the tree", "a.py", {"a.py": b"rate = 0.1\ndepth = 3 # of the tree\n"})
     assert line is not None
     assert line.line == 2
+
+
+def test_the_history_of_a_question_is_bounded_and_begins_like_the_one_before() -> None:
+    def tried(count: int) -> list[Experiment]:
+        same = {"parent": 0, "idea": "i", "title": "an experiment " + "x" * 60, "level": "CODE", "commit": None}
+        state = {True: "improved", False: "not_improved"}
+        return [
+            Experiment.model_validate({**same, "number": n, "step": n, "status": state[n % 5 == 0], "score": 0.5 + n % 3 / 1000})
+            for n in range(1, count + 1)
+        ]
+
+    def shared(before: str, now: str) -> int:
+        return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))))
+
+    shown = [showing.history(tried(count), kit.ACCURACY) for count in range(20, 60)]
+    assert max(map(len, shown)) < 3_000
+    assert sum(itertools.starmap(shared, itertools.pairwise(shown))) > 0.6 * sum(map(len, shown[1:]))
+    assert all(text.split("\n")[-1].startswith(f"{count} experiments") for count, text in enumerate(shown, 20))
 
 
 # ── diagnosis ─────────────────────────────────────────────────────────────────────────────────────────────────────────

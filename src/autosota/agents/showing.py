@@ -21,7 +21,7 @@ FILE = 9_000
 _AROUND = 14
 _TEXT = re.compile(r"\.(?:py|ya?ml|json|toml|ini|cfg|sh|ipynb|txt|md)$")
 _KNOBS = 40
-_RECENT = 8
+_RECENT, _LEAVE = 8, 4
 _BEST = 6
 
 
@@ -190,18 +190,22 @@ def site_list(sites: Sequence[Site]) -> str:
 
 
 def history(experiments: Sequence[Experiment], spec: MetricSpec) -> str:
-    """The best and the latest experiments, one a line, at most fifteen; the same length however long the run."""
+    """The best and the latest experiments, one a line, at most eighteen, however long the run: then the counts.
+
+    What changes stands last and old lines leave four at a time, so that a question begins like the one before it.
+    """
     if not experiments:
         return "Nothing has been tried."
     scored = [item for item in experiments if item.score is not None and item.status == "improved"]
     best = sorted(scored, key=lambda item: (-spec.gain(0.0, item.score or 0.0), item.number))[:_BEST]
-    recent = [item for item in experiments if item.level != "PARAM" or item.status != "not_improved"][-_RECENT:]
-    chosen = {item.number: item for item in (*best, *recent)}
+    recent = [item for item in experiments if item.level != "PARAM" or item.status != "not_improved"]
+    recent = recent[max(0, len(recent) - _RECENT) // _LEAVE * _LEAVE :]
     counts = Counter(item.status for item in experiments)
-    head = f"{len(experiments)} experiments: " + ", ".join(
+    last = f"{len(experiments)} experiments: " + ", ".join(
         f"{count} {status.replace('_', ' ')}" for status, count in sorted(counts.items())
     )
-    return "\n".join([head, *(_experiment(item) for _, item in sorted(chosen.items()))])
+    older = [item for item in best if item.number < recent[0].number] if recent else best
+    return "\n".join([*(_experiment(item) for item in (*sorted(older, key=lambda item: item.number), *recent)), last])
 
 
 def _experiment(item: Experiment) -> str:
@@ -211,12 +215,15 @@ def _experiment(item: Experiment) -> str:
     return f"- {item.number} {item.level} {clip(item.title, 90)}: {item.status.replace('_', ' ')}, {score}{gain}{note}"
 
 
-def idea_list(ideas: Sequence[Idea], tried: Iterable[str] = (), most: int = 14) -> str:
-    """Ideas the library already has, structural ones first, one a line."""
-    done = set(tried)
-    ranked = sorted(ideas, key=lambda idea: (idea.level == "PARAM", -idea.priority, idea.id))
-    lines = [f"- {idea.id}: {clip(idea.title, 70)}{' (tried)' if idea.id in done else ''}" for idea in ranked[:most]]
-    return "\n".join(lines) or "- none"
+def idea_list(ideas: Sequence[Idea], tried: Iterable[str] | None = None, most: int = 14) -> str:
+    """The most promising ideas of the library, structural ones first, one a line. With `tried`, ids: in an order that stays the
+    same from question to question, and which of them were tried."""
+    chosen = sorted(ideas, key=lambda idea: (idea.level == "PARAM", -idea.priority, idea.id))[:most]
+    if tried is not None:
+        chosen.sort(key=lambda idea: (idea.level == "PARAM", idea.id))
+    lines = [f"- {idea.id}: {clip(idea.title, 70)}" for idea in chosen]
+    done = sorted({idea.id for idea in chosen} & set(tried or ()))
+    return "\n".join([*lines, *([f"Tried of these: {', '.join(done)}"] if done else [])]) or "- none"
 
 
 # ── the paper ─────────────────────────────────────────────────────────────────────────────────────────────────────────
