@@ -286,12 +286,7 @@ def _parser() -> _Parser:
 
     command = _command(commands, "verify", "measure baseline and best of a finished run again in fresh environments", _verify)
     command.add_argument("run", metavar="RUN", help="run directory, or the bundle.zip of one")
-    command.add_argument("--repository", metavar="DIR", help="where the repository lies now, if it moved")
-    command.add_argument(
-        "--records-only", action="store_true", help="check the records, score stored predictions again, run nothing else"
-    )
-    command.add_argument("--python", metavar="PATH", help="use this interpreter's environment instead of building one")
-    command.add_argument("--out", help="folder for the verification's records")
+    _verify_flags(command)
 
     command = _command(commands, "split", "propose the predict/score separation for a one-command evaluation", _split)
     command.add_argument("repository", nargs="?", metavar="REPO", help="directory, archive or git URL")
@@ -328,6 +323,14 @@ def _command(commands: Any, name: str, words: str, call: Any) -> argparse.Argume
     command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     command.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return command
+
+
+def _verify_flags(command: argparse.ArgumentParser) -> None:
+    words = "check the records, score stored predictions again, run nothing else"
+    command.add_argument("--repository", metavar="DIR", help="where the repository lies now, if it moved")
+    command.add_argument("--records-only", action="store_true", help=words)
+    command.add_argument("--python", metavar="PATH", help="use this interpreter's environment instead of building one")
+    command.add_argument("--out", help="folder for the verification's records")
 
 
 def _run_flags(command: argparse.ArgumentParser) -> None:
