@@ -54,7 +54,7 @@ def gather(
     for path in changed:
         if path in results or path in ignored:
             continue
-        reason = _unwanted(path, links)
+        reason = "it holds a key" if any(secret and secret in path for secret in secrets) else _unwanted(path, links)
         content = None if reason else sandbox.read(path, LARGEST + 1)
         reason = reason or _unreadable(content, before.get(path), secrets)
         if not reason and len(found.changes) >= MOST:
@@ -84,7 +84,7 @@ def _unreadable(content: bytes | None, before: bytes | None, secrets: Sequence[s
         return f"over {LARGEST // 1024} KiB"
     if b"\0" in content:
         return "binary"
-    if any(secret and secret.encode() in content for secret in secrets):
+    if any(secret and secret.encode() in content and secret.encode() not in (before or b"") for secret in secrets):
         return "it holds a key"
     return ""
 

@@ -174,10 +174,13 @@ class Record:
         self.restarts += 1
         self._append({"at": round(time.time(), 3), "kind": "restart", "text": why, "guidance": guidance})
 
+    def masked(self, text: str) -> str:
+        """Without secrets, as they are or as JSON holds them; a longer one before one that it holds."""
+        for secret in sorted(filter(None, self.secrets), key=len, reverse=True):
+            text = text.replace(json.dumps(secret)[1:-1], "[key]").replace(secret, "[key]")
+        return text
+
     def _append(self, line: Mapping[str, object]) -> None:
-        text = json.dumps(line)
-        for secret in self.secrets:
-            if secret:
-                text = text.replace(json.dumps(secret)[1:-1], "[key]")
+        text = self.masked(json.dumps(line))
         with self.file.open("a", encoding="utf-8") as stream:
             stream.write(text + "\n")

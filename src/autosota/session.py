@@ -94,7 +94,7 @@ class Session:
         commit = self.workspace.commit(parent, harvest.changes) if harvest.changes else None
         if commit is not None and not self.workspace.changes(parent, commit):
             commit = None
-        words = "; ".join(filter(None, (why, "" if commit else "nothing was changed", harvest.note())))
+        words = record.masked("; ".join(filter(None, (why, "" if commit else "nothing was changed", harvest.note()))))
         written = Written(commit, words, record.steps, record.restarts, round(record.usd, 6))
         outcome = {"key": key, "commit": commit, "why": words, "steps": written.steps, "restarts": written.restarts,
                    "usd": written.usd, "coder": self.coder.name}  # fmt: skip

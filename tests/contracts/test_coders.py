@@ -17,6 +17,7 @@ from autosota.agents.fix import Fix
 from autosota.agents.monitor import Bounds, Monitor
 from autosota.coders import open_coder
 from autosota.coders.presets import PRESETS
+from autosota.coders.program import Program
 from autosota.errors import MachineError, UsageError
 from autosota.ports import Answer, Brief, Coder, Command, Executor, Prompt, Tree
 from autosota.sandboxes import open_executor
@@ -230,6 +231,39 @@ def test_a_named_provider_is_reached_with_a_key_that_stays_outside(
     assert "200 key-kept-outside-the-sandbox" in steps, (why, steps)
     assert [headers["authorization"] for _, headers, _ in endpoint.requests] == [f"Bearer {KEYS['OPENAI_API_KEY']}"]
     assert endpoint.requests[0][0] == "/v1/chat/completions"
+
+
+TOKEN = "oat-01-Ab3dEf6hIj9lMn2pQr5t"
+LOGIN = (
+    f'{{"oauth": {{"accessToken": "{TOKEN}", "refreshToken": "only-lower-case-words", "model": "qwen3-coder-plus-20250923"}}}}'
+)
+
+
+@pytest.mark.parametrize("key", ["", KEYS["ANTHROPIC_API_KEY"]])
+def test_a_login_is_inside_only_where_no_key_is_set_and_on_no_record(key: str, tmp_path: Path) -> None:
+    preset = PRESETS["claude"]
+    kit.write(tmp_path / "own", dict.fromkeys(preset.files, LOGIN))
+    kit.write(tmp_path / "bin", {preset.command[0]: "#!/bin/sh\n"})
+    (tmp_path / "bin" / preset.command[0]).chmod(0o755)
+    variables = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path / "own"), "AUTOSOTA_CODER_ENV": "EXTRA,ANTHROPIC_BASE_URL",
+                 "EXTRA": "a value let in", "ANTHROPIC_API_KEY": key}  # fmt: skip
+    with Program(preset, variables).outfit(tmp_path) as outfit:
+        found = [path for path in (tmp_path / "agent").rglob("*.json") if TOKEN in path.read_text()]
+        assert bool(found) is not bool(key)
+    assert set(outfit.secrets) == {"a value let in"} | ({key} if key else {TOKEN, "only-lower-case-words"})
+
+
+def test_a_named_value_is_on_no_record_and_in_no_commit(
+    site: Callable[..., Session], endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOSOTA_CODER_ENV", "AUTOSOTA_TEST_SECRET")
+    line = f"{LINE}; env | tee loot.txt; touch $AUTOSOTA_TEST_SECRET"
+    session = site(make("acp", line, tmp_path))
+    changed, why, steps = outcome(session, line)
+    assert changed == {"train.py": b"RATE = 0.2\n"}
+    assert "AUTOSOTA_TEST_SECRET=[key]" in steps
+    written = [path.read_text() for path in (session.store.folder / "sessions").rglob("*.json*")]
+    assert "host-secret-1234" not in why + "".join(written)
 
 
 def test_what_may_be_asked_of_a_provider_is_bounded(tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -28,6 +29,11 @@ _SMALL = 2**20
 _FOLDER_VARIABLE = "AUTOSOTA_CODER_PATHS"
 _NAMED_VARIABLE = "AUTOSOTA_CODER_ENV"
 _HOSTS_VARIABLE = "AUTOSOTA_CODER_HOSTS"
+_SECRET = 8
+"""Characters of the shortest value that is kept out of records."""
+_CALLED_SECRET = re.compile(r"""(?i:token|secret|key|passw|credential|code)[\w.-]*["']?\s*[:=]\s*["']([^"'{$][^"']{15,})["']""")
+_LONG = re.compile(r"(?<![\w/])[\w.+=~-][\w.+/=~-]{19,}")
+_HEX = re.compile(r"[0-9a-f-]{32,}")
 
 
 @dataclass
@@ -60,11 +66,13 @@ class Program:
         home = folder / "home"
         home.mkdir(parents=True)
         shutil.copyfile(relay.__file__, folder / "relay.py")
-        self._copy_own(home)
         named = [name for name in self._environment.get(_NAMED_VARIABLE, "").split(",") if name]
         upstreams, variables = self._providers(named)
+        keyed = not set(upstreams).isdisjoint(self.preset.providers)
+        logins = () if keyed else tuple(self._copy_own(home))
+        public = {PLACEHOLDER, *(variables[provider.address] for provider in PROVIDERS if provider.address in variables)}
         self.preset.configure(home, {name: f"http://127.0.0.1:{PORT}/{name}" for name in upstreams}, self._environment)
-        hosts = frozenset(self.preset.hosts if not upstreams else ()) | frozenset(
+        hosts = frozenset(self.preset.hosts if not keyed else ()) | frozenset(
             host for host in self._environment.get(_HOSTS_VARIABLE, "").split(",") if host
         )
         if hosts:
@@ -75,13 +83,15 @@ class Program:
                            "XDG_CACHE_HOME": str(home / ".cache")}  # fmt: skip
         with gateway.serving(folder, upstreams, hosts) as server:
             self._place = Place(folder, server)
-            secrets = tuple(upstream.key for upstream in upstreams.values() if len(upstream.key) >= 8)
+            values = (*(upstream.key for upstream in upstreams.values()), *(variables.get(name, "") for name in named))
+            secrets = (*(value for value in values if len(value) >= _SECRET and value not in public), *logins)
             yield Outfit(mounts=(Mount(source=str(folder), target=str(folder), writable=True), *self._shown()),
                          paths=(sys.base_prefix,), secrets=secrets)  # fmt: skip
         self._place = None
 
-    def _copy_own(self, home: Path) -> None:
-        """The agent's own configuration, file by file, from the user's home: nothing else of it is shown."""
+    def _copy_own(self, home: Path) -> Iterator[str]:
+        """The agent's own configuration and login, file by file, from the user's home: nothing else of it is shown. What in
+        them is secret."""
         own = Path(self._environment.get("HOME") or "/nonexistent")
         for name in self.preset.files:
             source, target = own / name, home / name
@@ -89,6 +99,7 @@ class Program:
                 if source.is_file() and source.stat().st_size <= _SMALL:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(source, target)
+                    yield from _secrets(target.read_text(encoding="utf-8", errors="replace"))
 
     def _providers(self, named: Sequence[str]) -> tuple[dict[str, Upstream], dict[str, str]]:
         """Providers that the host has a key or an address for, and the variables that lead the agent to them."""
@@ -148,6 +159,15 @@ class Program:
             stack.callback(running.end)
             running.accept(listeners)
             yield running
+
+
+def _secrets(text: str) -> Iterator[str]:
+    """Values of a configuration or login in JSON or TOML that look like a token, or are called one."""
+    yield from (found[1] for found in _CALLED_SECRET.finditer(text))
+    for token in _LONG.findall(text):
+        kinds = sum(any(test(character) for character in token) for test in (str.isupper, str.islower, str.isdigit))
+        if kinds == 3 or _HEX.fullmatch(token):
+            yield token
 
 
 def _base_of(venv: Path) -> Iterator[Path]:
