@@ -222,7 +222,7 @@ def _sessions(
     if not executor.isolated:
         live.note("no coder works without an isolating sandbox: ideas that need one wait in the library")
         return None
-    coder = coders.open_coder(settings.coder or "shell", model=model)
+    coder = coders.open_coder(settings.coder or "shell", model=model, executor=executor)
     deadline = None if settings.time is None else time.monotonic() + settings.time - conclusion.active_seconds(records)
     return lambda workspace, environment: Session(
         coder=coder, executor=executor, workspace=workspace, environment=environment, monitor=Monitor(), fix=fix, store=records,

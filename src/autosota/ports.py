@@ -104,6 +104,8 @@ class Executor(Protocol):
     """No network, no view of the host's files but what is mounted, environment and protected files read-only."""
     overlays: bool
     """Shows the tree at the fixed path /workspace with cheap private overlays; else a copy in a scratch folder."""
+    loopback: bool
+    """Commands can listen on 127.0.0.1 and connect to each other there."""
 
     def open(
         self, tree: Tree, *, recipe: Recipe, mounts: Sequence[Mount] = (), network: bool = False

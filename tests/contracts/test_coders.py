@@ -5,7 +5,9 @@ Real agents: `make live-coders` installs them in a folder of their own and runs 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from autosota.coders.program import Program
 from autosota.errors import MachineError, UsageError
 from autosota.ports import Answer, Brief, Coder, Command, Executor, Prompt, Tree
 from autosota.sandboxes import open_executor
+from autosota.sandboxes.landlock import LandlockExecutor
 from autosota.session import Session
 from autosota.store import Store
 from autosota.workspace import Workspace
@@ -330,10 +333,33 @@ def test_a_shell_coder_reads_many_forms_and_keeps_prompts_small(site: Callable[.
     assert max(sizes[20:35]) - min(sizes[20:35]) < 200
 
 
+def test_whatever_the_library_raises_is_a_problem_and_sessions_share_the_quiet() -> None:
+    from autosota.coders import acp
+
+    class Broken:
+        @property
+        def stdio(self) -> object:
+            raise KeyError("odd")
+
+    talk = acp._Talk(Broken(), brief("x"), "/")  # type: ignore[arg-type]
+    with acp._quieted():
+        talk.hold()
+        assert logging.getLogger().filters.count(acp._quiet) == 1
+    assert acp._quiet not in logging.getLogger().filters
+    assert "KeyError" in talk.problem
+    assert talk.steps.get(timeout=5) is None
+
+
 def test_names_that_are_wrong_and_programs_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("nobody", "acp:", "shell", "scripted:/nonexistent"):
         with pytest.raises(UsageError):
             open_coder(name)
+    with contextlib.suppress(MachineError):
+        bare = LandlockExecutor(tmp_path, namespaces=False)
+        for name in ("qwen", "acp:true"):
+            with pytest.raises(MachineError, match="loopback") as caught:
+                open_coder(name, executor=bare)
+            assert "--coder shell" in caught.value.hint
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("qwen", "acp:no-such-agent --acp"):
         with pytest.raises(MachineError) as caught:

@@ -88,16 +88,17 @@ class _Talk:
         """In a thread: to the end of the agent's turn, or to the end of its connection."""
         from acp.exceptions import RequestError
 
-        logging.getLogger().addFilter(_quiet)
         try:
-            asyncio.run(self._hold())
+            with _quieted():
+                asyncio.run(self._hold())
         except RequestError as error:
             self.problem = f"{error} {str(error.data or '')[:300]}".strip()
         except (OSError, EOFError, ValueError, asyncio.CancelledError) as error:
             self.running.end()
             self.problem = f"the connection ended: {error}; {self.running.last_words()}"
+        except Exception as error:  # noqa: BLE001 - what an agent sends can make the library raise anything
+            self.problem = f"the agent's messages cannot be followed: {type(error).__name__}: {str(error)[:300]}"
         finally:
-            logging.getLogger().removeFilter(_quiet)
             self.tell(None)
 
     async def _hold(self) -> None:
@@ -132,6 +133,26 @@ class _Talk:
 def _quiet(record: logging.LogRecord) -> bool:
     """What an agent sends wrongly is no error of ours to print."""
     return not record.pathname.replace("\\", "/").rpartition("/")[0].endswith(("/acp", "/acp/task"))
+
+
+_quieting = threading.Lock()
+_sessions = 0
+
+
+@contextlib.contextmanager
+def _quieted() -> Iterator[None]:
+    """The root logger, on which the library complains, leaves that out as long as any session lasts."""
+    global _sessions
+    with _quieting:
+        _sessions += 1
+        logging.getLogger().addFilter(_quiet)
+    try:
+        yield
+    finally:
+        with _quieting:
+            _sessions -= 1
+            if not _sessions:
+                logging.getLogger().removeFilter(_quiet)
 
 
 def _method(names: Sequence[str]) -> str:

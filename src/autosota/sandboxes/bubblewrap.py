@@ -57,6 +57,7 @@ class BubblewrapExecutor:
 
     name = "bubblewrap"
     isolated = True
+    loopback = True
 
     def __init__(self, scratch: Path, *, drop: bool = True, overlays: bool = True, groups: bool = True) -> None:
         """`drop`, `overlays`, `groups`: False leaves out the better of two ways, as on a machine that lacks it (see `Mode`).

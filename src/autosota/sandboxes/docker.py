@@ -62,6 +62,7 @@ class DockerExecutor:
 
     name = "docker"
     isolated = True
+    loopback = True
     groups = True
 
     def __init__(self, scratch: Path, *, image: str | None = None, overlays: bool = True) -> None:

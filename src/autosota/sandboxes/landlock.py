@@ -48,6 +48,7 @@ class LandlockExecutor:
     name = "landlock"
     isolated = True
     overlays = False
+    loopback: bool
 
     def __init__(self, scratch: Path, *, namespaces: bool = True, groups: bool = True) -> None:
         """`namespaces`, `groups`: False leaves them out, as on a machine that lacks them. Raises MachineError."""
@@ -62,6 +63,7 @@ class LandlockExecutor:
         cgroups.sweep()
         self.mode = self._probe(namespaces, groups and cgroups.available(), abi)
         self.groups = self.mode.groups
+        self.loopback = self.mode.namespaces
 
     @property
     def description(self) -> str:

@@ -25,6 +25,7 @@ class LocalExecutor:
 
     name = "local"
     isolated = False
+    loopback = True
     overlays = False
 
     def __init__(self, scratch: Path, *, groups: bool = True) -> None:
