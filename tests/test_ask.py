@@ -140,7 +140,7 @@ def test_a_conversation_of_another_form_is_metered_too(store: Store, prompts: Pr
     model = ask.model("coder")
     assert model is not None
     for words in ("ls", "cat"):
-        assert model.complete(Prompt("be brief", "next?", "coder.step")).text == words
+        assert model.complete(Prompt("be brief", "next?")).text == words
     with pytest.raises(ModelError, match=r"cap of 0\.7 USD"):
         model.complete(Prompt("be brief", "next?", "coder.step"))
     assert [line.agent for line in usage.read(store)] == ["coder", "coder"]

@@ -114,7 +114,7 @@ class Ask:
     def model(self, agent: str) -> Model | None:
         """The agent's model, metered, for conversations of another form than question and typed answer; None without one."""
         model = self._model_of(agent)
-        return None if model is None else _Metered(self, model)
+        return None if model is None else _Metered(self, model, agent)
 
     @contextmanager
     def experiment(self, number: int) -> Iterator[None]:
@@ -128,11 +128,13 @@ class Ask:
     # ── one exchange ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _exchange(
-        self, model: Model, prompt: Prompt, schema: Mapping[str, object] | None, take: Callable[[Answer], T], own: float
+        self, model: Model, prompt: Prompt, schema: Mapping[str, object] | None, take: Callable[[Answer], T], own: float,
+        agent: str = "",
     ) -> T:  # fmt: skip
-        """One reply, read by `take`. Raises ModelError, or Unreadable as `take` does; either way it is on record."""
+        """One reply, read by `take`. Raises ModelError, or Unreadable as `take` does; either way it is on record, a prompt
+        without a purpose under `agent`."""
         started = time.perf_counter()
-        number, line = self._begin(model, prompt)
+        number, line = self._begin(model, prompt, prompt.purpose or agent)
         tokens = len((prompt.stable + prompt.question).encode()) // 3
         try:
             reserve = self.meter.reserve(number, prompt.purpose, lambda output: model.price(tokens, output), model.longest)
@@ -171,15 +173,15 @@ class Ask:
             line = line.model_copy(update={"seconds": round(time.perf_counter() - asked, 4)})
             self._end(reserve, line, prompt, said)
 
-    def _begin(self, model: Model, prompt: Prompt) -> tuple[int, Usage]:
+    def _begin(self, model: Model, prompt: Prompt, purpose: str) -> tuple[int, Usage]:
         """A number, and the line of the ledger as far as it is known."""
         whole = prompt.stable + "\n" + prompt.question
         with self._lock:
             self._number += 1
-            before, self._last[prompt.purpose] = self._last.get(prompt.purpose, ""), whole
+            before, self._last[purpose] = self._last.get(purpose, ""), whole
             number = self._number
         draft = Usage(
-            call=number, agent=prompt.purpose.partition(".")[0], purpose=prompt.purpose, experiment=_experiment.get(),
+            call=number, agent=purpose.partition(".")[0], purpose=purpose, experiment=_experiment.get(),
             model=model.name, outcome="answered", prompt_bytes=len(whole.encode()), shared_bytes=_shared(before, whole),
         )  # fmt: skip
         return number, draft
@@ -223,15 +225,15 @@ class Ask:
 class _Metered:
     """A model whose calls are admitted, counted and kept like any other."""
 
-    def __init__(self, ask: Ask, model: Model) -> None:
-        self._ask, self._model = ask, model
+    def __init__(self, ask: Ask, model: Model, agent: str) -> None:
+        self._ask, self._model, self._agent = ask, model, agent
         self.name, self.longest = model.name, model.longest
 
     def complete(self, prompt: Prompt, schema: Mapping[str, object] | None = None) -> Answer:
         """As the port says; the cap reached is a ModelError, too."""
         if self._ask._resting(self._model):
             raise ModelError(f"{self.name} failed a moment ago and is not asked now")
-        return self._ask._exchange(self._model, prompt, schema, lambda reply: reply, 0.0)
+        return self._ask._exchange(self._model, prompt, schema, lambda reply: reply, 0.0, self._agent)
 
     def price(self, input_tokens: int, output_tokens: int) -> float | None:
         """The model's own."""
