@@ -5,7 +5,6 @@ Real agents: `make live-coders` installs them in a folder of their own and runs 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import shutil
@@ -23,7 +22,7 @@ from autosota.coders.program import Program
 from autosota.errors import MachineError, UsageError
 from autosota.ports import Answer, Brief, Coder, Command, Executor, Prompt, Tree
 from autosota.sandboxes import open_executor
-from autosota.sandboxes.landlock import LandlockExecutor
+from autosota.sandboxes.local import LocalExecutor
 from autosota.session import Session
 from autosota.store import Store
 from autosota.workspace import Workspace
@@ -354,12 +353,12 @@ def test_names_that_are_wrong_and_programs_that_are_not_there(monkeypatch: pytes
     for name in ("nobody", "acp:", "shell", "scripted:/nonexistent"):
         with pytest.raises(UsageError):
             open_coder(name)
-    with contextlib.suppress(MachineError):
-        bare = LandlockExecutor(tmp_path, namespaces=False)
-        for name in ("qwen", "acp:true"):
-            with pytest.raises(MachineError, match="loopback") as caught:
-                open_coder(name, executor=bare)
-            assert "--coder shell" in caught.value.hint
+    bare = LocalExecutor(tmp_path)
+    bare.loopback = False  # as Landlock without namespaces
+    for name in ("qwen", "acp:true"):
+        with pytest.raises(MachineError, match="loopback") as caught:
+            open_coder(name, executor=bare)
+        assert "--coder shell" in caught.value.hint
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("qwen", "acp:no-such-agent --acp"):
         with pytest.raises(MachineError) as caught:
