@@ -164,7 +164,7 @@ def _job(prepared: Path, items: Sequence[tuple[cases.Case, str]], keep: Path | N
     """All cases of one preparation, in a process of its own."""
     first, vocabulary = items[0]
     rows: list[Row] = []
-    caught = (AutosotaError, ValueError, OSError)
+    caught = (AutosotaError, ValueError, OSError, LookupError, TypeError, AttributeError)  # a defect is a row, too
     problem = ""
     try:
         prepare(prepared, first, vocabulary)

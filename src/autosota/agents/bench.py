@@ -120,6 +120,8 @@ class Bench:
             if name not in before or name not in after:
                 return None
             old = before[name]
+            if order is not None and max(order, default=-1) >= len(old):
+                return None
             if order is not None:
                 old = old[list(order)] if hasattr(old, "ndim") else [old[index] for index in order]
             if len(old) != len(after[name]):
