@@ -19,6 +19,8 @@ from benchmarks import spaces
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 NAMES = ["co2-forecast", "digits-mlp", "digits-mlp-torch", "kitchen-sinks", "noisy-wine", "palette"]
+JUDGED = "edge-smoother"
+"""Run by `make demo-model`; no rule finds its gain, so it stands beside the others."""
 SOURCES = {name: EXAMPLES / name / "paper.md" for name in NAMES} | {"kitchen-sinks": ROOT / "tools/papers/kitchen-sinks.md"}
 COMMANDS = {
     "co2-forecast": ["python evaluate.py --config configs/co2.yaml"],
@@ -86,8 +88,8 @@ def test_the_layout_is_complete(name: str) -> None:
 def test_every_example_is_listed() -> None:
     listed = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
     overview = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    assert listed == NAMES
-    assert all(f"({name})" in overview for name in NAMES)
+    assert listed == sorted([*NAMES, JUDGED])
+    assert all(f"({name})" in overview for name in listed)
 
 
 def test_the_demo_is_package_data() -> None:
