@@ -68,7 +68,7 @@ def tab2(test: int = 350, seed: int = 12, *, signal: bool = True) -> Data:
 
 
 def ts(test: int = 400, seed: int = 12, *, walk: bool = False) -> Data:
-    """Three loads with daily and weekly rhythm and noise, or random walks. `test`: steps of the last quarter."""
+    """Three loads with daily and weekly rhythm and noise, or random walks. `test`: steps of the test part."""
     return {"data/loads.csv": csv("a,b,c", _loads(1200, test, 21, seed, walk=walk))}
 
 
@@ -254,7 +254,7 @@ def fresh_ts(options: Mapping[str, object]) -> tuple[Data, Score]:
     """4,000 fresh steps; the squared error of the forecasts that the last repetition left."""
     data = ts(4000, 99, **options)  # type: ignore[arg-type]
     series = np.loadtxt(io.BytesIO(data["data/loads.csv"]), delimiter=",", skiprows=1)
-    last = series[int(0.75 * len(series)) :]
+    last = series[1200:]
 
     def score(tree: Path, values: dict[str, float]) -> float:
         forecast = np.loadtxt(tree / "forecast.csv", delimiter=",")

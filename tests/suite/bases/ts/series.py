@@ -8,8 +8,7 @@ def load():
 
 
 def parts(values):
-    first, second = int(0.6 * len(values)), int(0.75 * len(values))
-    return values[:first], values[first:second], values[second:]
+    return values[:960], values[960:1200], values[1200:]
 
 
 def windows(values, context):
