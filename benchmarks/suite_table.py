@@ -386,8 +386,8 @@ def _campaigns() -> list[str]:
         *lines, "",
         "Simulated campaigns choose among 25 candidates and put up to three to confirmation (`python -m",
         "benchmarks.placebo`, `python -m benchmarks.campaigns`); with fixed rows a candidate",
-        "is better on the rows at hand by luck, which fresh seeds cannot see. Real ones are whole runs, no claim of which",
-        "stands on fresh rows of the generator (`--real 12`).",
+        "is better on the rows at hand by luck, which fresh seeds cannot see. Real ones are whole runs; a claim is false where",
+        "fresh rows of the generator do not show it (`--real 12`).",
     ]  # fmt: skip
 
 
