@@ -19,7 +19,7 @@ from make_images import IMAGES, PAGES, colors  # noqa: E402
 from autosota.report.axes import element, picture, text  # noqa: E402
 from benchmarks.suite_table import ORDER, summary  # noqa: E402
 
-WIDTH, LEFT, BAR, ROW, GAP = 1000, 150, 470, 30, 18
+WIDTH, LEFT, BAR, ROW, GAP = 1020, 150, 470, 30, 18
 TOLD = {"rejected": "rejected or disclosed", "neutralised": "no false gain claimed", "missed": "false gain accepted"}
 
 
@@ -27,7 +27,7 @@ def draw(rows: dict[str, dict[str, float]], theme: str) -> str:
     """One bar a policy; beside it honest changes held up and placebos claimed."""
     table = colors(theme)
     fill = {"rejected": table["good"], "neutralised": table["accent"], "missed": table["bad"]}
-    right = LEFT + BAR + 48
+    right = LEFT + BAR + 72
     parts = [_style(table), text(f"{_total(rows, 'cheats')} cheats", LEFT, 18, "heading")]
     parts += [text("honest changes", right, 18, "heading"), text("placebos", right + 180, 18, "heading")]
     parts += [text("held up", right, 36, "note"), text("claimed as a gain", right + 180, 36, "note")]
