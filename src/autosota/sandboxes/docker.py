@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autosota.errors import AutosotaError, MachineError
+from autosota.errors import MachineError
 from autosota.ports import Command, Execution, Limits, Sandbox, Tree
 from autosota.records import Mount, Recipe
-from autosota.sandboxes import docker_engine, files, processes, seccomp, slots, view
+from autosota.sandboxes import docker_engine, probing, processes, seccomp, slots, view
 from autosota.sandboxes.docker_engine import Engine
 from autosota.sandboxes.docker_stream import Stream
 from autosota.sandboxes.limits import Started, Usage, supervise
@@ -97,32 +97,20 @@ class DockerExecutor:
         return self._engine.sweep(scratch, {owner: _is_alive(owner) for owner in owners}) if owners else 0
 
     def _probe(self, overlays: bool) -> Mode:
-        problem = ""
         uid, gid = os.geteuid(), os.getegid()
         root = uid == 0
         ways = [Mode(view.USER, view.USER, view.USER, True), Mode(view.USER, view.USER, view.USER, False)] if root else []
         if not root:
             ways = [Mode(uid, gid, None, False, keep=self._engine.rootless and self._engine.podman)]
-        for self.mode in [way for way in ways if overlays or not way.overlays]:
-            try:
-                self._try()
-                return self.mode
-            except AutosotaError as error:
-                problem = error.message
-        raise MachineError(
-            f"{self._engine.name} does not run commands here: {problem}",
+        return probing.first(
+            (way for way in ways if overlays or not way.overlays), self._try,
+            f"{self._engine.name} does not run commands here",
             "a rootful engine with its socket on this machine, or rootless podman, is needed; or use --sandbox bubblewrap",
-        )
+        )  # fmt: skip
 
-    def _try(self) -> None:
-        base = self._slot.folder / "probe"
-        files.remove(base)
-        base.mkdir()
-        (base / "file").write_text("x", encoding="ascii")
-        with self.open(Tree(base), recipe=Recipe(digest="", python="", prefix="")) as sandbox:
-            done = sandbox.run(Command("echo $(id -u) $(cat file) && echo y > file && echo z > other", limits=Limits(seconds=60)))
-            if done.exit_code or done.stdout != f"{self.mode.user} x\n" or sandbox.read("other", 9) != b"z\n":
-                raise MachineError(f"the probe ended with {done.exit_code}: {(done.stderr or done.stdout)[-300:].strip()}")
+    def _try(self, mode: Mode) -> None:
+        self.mode = mode
+        probing.private_tree(self, self._slot.folder / "probe", mode.user, seconds=60)
 
     @contextlib.contextmanager
     def open(self, tree: Tree, *, recipe: Recipe, mounts: Sequence[Mount] = (), network: bool = False) -> Iterator[Sandbox]:

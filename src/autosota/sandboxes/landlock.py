@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autosota.errors import AutosotaError, MachineError
+from autosota.errors import MachineError
 from autosota.ports import Command, Execution, Limits, Sandbox, Tree
 from autosota.records import Mount, Recipe
-from autosota.sandboxes import cgroups, confinement, copies, files, protection, seccomp, slots, view
+from autosota.sandboxes import cgroups, confinement, copies, files, probing, protection, seccomp, slots, view
 from autosota.sandboxes.trees import run_launched
 from autosota.sandboxes.variables import variables
 
@@ -71,24 +71,19 @@ class LandlockExecutor:
         return f"Landlock version {confinement.version()}; {'own namespaces' if self.mode.namespaces else 'no namespaces'}"
 
     def _probe(self, namespaces: bool, groups: bool, abi: int) -> Mode:
-        problem = ""
         modes = [Mode(True, view.USER, view.USER, groups)] if namespaces else []
         if os.geteuid() == 0:
             modes.append(Mode(False, view.USER, view.USER, groups))
         elif abi >= _VERSION_WITH_SIGNALS:
             modes.append(Mode(False, os.getuid(), os.getgid(), groups))
-        for self.mode in modes:
-            try:
-                self._try()
-                return self.mode
-            except AutosotaError as error:
-                problem = error.message
-        raise MachineError(
-            f"Landlock does not isolate here: {problem or 'signals cannot be kept in'}",
+        return probing.first(
+            modes, self._try, "Landlock does not isolate here",
             "allow user namespaces, use a kernel from 6.12 on, or as root a scratch folder that other users can enter",
-        )
+            "signals cannot be kept in",
+        )  # fmt: skip
 
-    def _try(self) -> None:
+    def _try(self, mode: Mode) -> None:
+        self.mode = mode
         slot = slots.take(self._scratch, "probe")
         try:
             base = slot.folder / "base"
@@ -97,8 +92,7 @@ class LandlockExecutor:
             with self.open(Tree(base), recipe=Recipe(digest="", python="", prefix="")) as sandbox:
                 line = f"cat file && echo y > other && ! cat {base}/file && pwd"
                 done = sandbox.run(Command(line, limits=Limits(seconds=30)))
-                if done.exit_code or done.stdout != f"x{sandbox.root}\n" or sandbox.read("other", 9) != b"y\n":
-                    raise MachineError(f"the probe ended with {done.exit_code}: {(done.stderr or done.stdout)[-300:].strip()}")
+                probing.check(done, done.stdout == f"x{sandbox.root}\n" and sandbox.read("other", 9) == b"y\n")
         finally:
             slot.release()
 
